@@ -1,0 +1,1 @@
+"""Words that every part shares: errors, positions, keyed draws, arithmetic. No medicine."""

@@ -1,0 +1,38 @@
+"""What the parts hand each other: orders to the model and entries in the chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order for several patients at their own present times.
+
+    ``rate`` sets the product's rate of infusion (product units a day) until the next order; ``bolus`` adds an
+    amount (product units) at once. Every order carries the rule that caused it.
+    """
+
+    rows: Rows
+    product: str
+    kind: str
+    values: Floats
+    rule: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry in the charts of several patients: what kind, what it was about, value, unit, and why."""
+
+    rows: Rows
+    kind: str
+    what: str
+    values: Floats
+    unit: str
+    rule: str

@@ -1,0 +1,1 @@
+"""Equations to fast kernels: graph, System, kernel. No medicine."""

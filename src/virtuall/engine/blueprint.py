@@ -1,0 +1,144 @@
+"""What both back ends share: the programs of a System and the plan of its elimination."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from virtuall.engine.graph import Graph
+from virtuall.engine.program import Program, make_program
+from virtuall.engine.sparse import Elimination, plan_elimination
+from virtuall.engine.system import TIME, System
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Programs of a System.
+
+    Formulas of parameters alone do not change between stops: they are computed once per patient into columns
+    that the programs of a step read ("fixed" columns, F of them).
+    Input slots of `rates`, `slopes` and `signals`: states 0..S-1, time S, fixed columns S+1...
+
+    Attributes
+    ----------
+    system : System
+    constants : tuple of (int, Program)
+        Parameter column and its program over parameter columns, in order of evaluation.
+    initial : Program
+        First states over parameter columns.
+    fixed : Program
+        Fixed columns over parameter columns.
+    fixed_uses : ndarray of bool, shape (F, P)
+        Which parameters a fixed column depends on.
+    rates : Program
+        S rates.
+    slopes : Program
+        S rates, then the entries of the Jacobian, then (if `explicit_time`) S derivatives by time.
+    entries : tuple of (int, int)
+        Row and column of each entry of the Jacobian.
+    explicit_time : bool
+        Whether a rate depends on time by itself.
+    elimination : Elimination
+    signals : Program
+        All signals of the system, in order.
+    """
+
+    system: System
+    constants: tuple[tuple[int, Program], ...]
+    initial: Program
+    fixed: Program
+    fixed_uses: np.ndarray
+    rates: Program
+    slopes: Program
+    entries: tuple[tuple[int, int], ...]
+    explicit_time: bool
+    elimination: Elimination
+    signals: Program
+
+
+def make_blueprint(system: System) -> Blueprint:
+    """Differentiate a System and order its formulas."""
+    system = _share_divisions(system)
+    graph, states = system.graph, system.states
+    column = {graph.symbol(name): k for k, name in enumerate(system.parameters)}
+    entries, slopes = [], []
+    for row, rate in enumerate(system.rates):
+        for place, state in enumerate(states):
+            slope = graph.derivative(rate, state)
+            if graph.value(slope) != 0.0:
+                entries.append((row, place))
+                slopes.append(slope)
+    explicit_time = any(graph.depends_on(rate, (TIME,)) for rate in system.rates)
+    by_time = [graph.derivative(rate, TIME) for rate in system.rates] if explicit_time else []
+    signals = [node for _, node in system.signals]
+    fixed = _fixed_nodes(graph, [*system.rates, *slopes, *by_time, *signals], (*states, TIME))
+    inputs = {graph.symbol(name): k for k, name in enumerate((*states, TIME))}
+    inputs |= {node: len(states) + 1 + k for k, node in enumerate(fixed)}
+    uses = np.zeros((len(fixed), len(system.parameters)), bool)
+    for k, node in enumerate(fixed):
+        used = graph.symbols_of(node)
+        uses[k] = [name in used for name in system.parameters]
+    return Blueprint(
+        system=system,
+        constants=tuple(
+            (system.parameters.index(name), make_program(graph, [node], column))
+            for name, node in system.constants
+        ),
+        initial=make_program(graph, system.initial, column),
+        fixed=make_program(graph, fixed, column),
+        fixed_uses=uses,
+        rates=make_program(graph, system.rates, inputs),
+        slopes=make_program(graph, [*system.rates, *slopes, *by_time], inputs),
+        entries=tuple(entries),
+        explicit_time=explicit_time,
+        elimination=plan_elimination(len(states), entries),
+        signals=make_program(graph, signals, inputs),
+    )
+
+
+def _fixed_nodes(graph: Graph, roots: list[int], moving: tuple[str, ...]) -> list[int]:
+    """The largest formulas below the roots that depend on parameters alone."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        name = graph.ops[node][0]
+        # A sign costs nothing where it is used, so -k shares the column of k.
+        descends = graph.depends_on(node, moving) or graph.is_logical(node) or name == "neg"
+        if descends:
+            waiting.extend(graph.arguments(node))
+        elif name != "number":
+            found.add(node)
+    return sorted(found)
+
+
+def _share_divisions(system: System) -> System:
+    """The same system with one division per denominator that is fixed or used more than once.
+
+    A division takes as long as some ten products; x / b becomes x * (1 / b).
+    """
+    graph, moving = system.graph, (*system.states, TIME)
+    roots = [*system.rates, *(node for _, node in system.signals)]
+    nodes = graph.reachable(roots)
+    uses = Counter(graph.ops[node][2] for node in nodes if graph.ops[node][0] == "div")
+    new: dict[int, int] = {}
+    for node in nodes:
+        name, *rest = graph.ops[node]
+        arguments = [new[argument] for argument in graph.arguments(node)]
+        if not arguments or not graph.depends_on(node, moving):
+            new[node] = node
+        elif name == "div" and (uses[rest[1]] > 1 or not graph.depends_on(arguments[1], moving)):
+            new[node] = graph.mul(arguments[0], graph.div(graph.number(1.0), arguments[1]))
+        else:
+            new[node] = graph.apply(str(name), arguments)
+    return replace(
+        system,
+        rates=tuple(new[node] for node in system.rates),
+        signals=tuple((name, new[node]) for name, node in system.signals),
+    )

@@ -1,0 +1,208 @@
+"""The LLVM back end: machine code of a System, from the cache or compiled, and the call into it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import operator
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import llvmlite
+import llvmlite.binding as binding
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.core.errors import KernelError
+from virtuall.engine.blueprint import Blueprint
+from virtuall.engine.cache import cached
+from virtuall.engine.ensemble import Ensemble, Floats, Ints
+from virtuall.engine.lane_step import memory_of
+from virtuall.engine.lanes import ENTRY, GIVEN, OWNED, SIGNALS_ENTRY, LaneCode
+from virtuall.engine.rosenbrock import ERROR_SHARE
+
+LANES = 8
+_OPTIMIZATION = 2
+# Machine code must stay in memory as long as anything may call it.
+# Kinds of an ensemble's arrays that are not float64.
+_KINDS: dict[str, type] = {
+    "status": np.int32,
+    "ring": np.int32,
+    "bad_state": np.int32,
+    "steps": np.int64,
+    "rejected": np.int64,
+    "cursor": np.int64,
+    "held": np.bool_,
+}
+Loaded = tuple[Any, Callable[[int], None], Callable[[int], None]]
+_loaded: dict[str, Loaded] = {}
+_ready = False
+
+
+class CompiledBackend:
+    """Moves patients in compiled lanes. The lock of the interpreter is released during a call."""
+
+    def __init__(self, blueprint: Blueprint, rtol: float, cache: bool, lanes: int = LANES) -> None:
+        self.lanes = lanes
+        self.states = len(blueprint.system.states)
+        self.row_size = self.states + len(blueprint.system.signals)
+        self.memory_size = memory_of(blueprint).size * lanes
+        self.inverse_tolerance = np.array([1.0 / (ERROR_SHARE * rtol)])
+        # Every thread works in memory of its own.
+        self._own = threading.local()
+        self._known: WeakKeyDictionary[Ensemble, tuple[tuple[NDArray[Any], ...], NDArray[np.int64]]]
+        self._known = WeakKeyDictionary()
+        key = code_key(blueprint, lanes)
+        if key not in _loaded:
+            _start_llvm()
+            _loaded[key] = _load(_find_code(key, blueprint, lanes, cache))
+        # The machine code lives as long as its engine is referred to.
+        self._engine, self._advance, self._signals = _loaded[key]
+
+    def advance(self, ens: Ensemble, index: Ints, stop: Floats) -> None:
+        """Move each patient of `index` to its stop (float64[N]) or its first ring."""
+        if index.size:
+            columns = ens.recorded_columns
+            table = self._table(ens, index, columns, ens.recorded, len(ens.times), stop)
+            self._advance(_address(table))
+
+    def read(self, ens: Ensemble, index: Ints, columns: Ints) -> Floats:
+        """States and signals at `now`: float64[len(index), len(columns)]."""
+        result = np.empty((len(index), len(columns)))
+        if result.size:
+            self._signals(_address(self._table(ens, index, columns, result, 0, ens.now)))
+        return result
+
+    def _table(
+        self, ens: Ensemble, index: Ints, columns: Ints, result: Floats, times: int, stop: Floats
+    ) -> NDArray[np.int64]:
+        """What the code reads, in the order of `SLOTS`. The caller holds the arrays during the call."""
+        if not hasattr(self._own, "memory"):
+            self._own.memory, self._own.row = np.zeros(self.memory_size), np.zeros(self.row_size)
+        table = self._addresses_of(ens).copy()
+        table[: len(GIVEN)] = (
+            len(index),
+            times,
+            len(columns),
+            int(columns.size > 0 and int(columns.max()) >= self.states),
+            _address(index),
+            _address(stop),
+            _address(columns),
+            _address(result),
+            _address(self.inverse_tolerance),
+            _address(self._own.memory),
+            _address(self._own.row),
+        )
+        return table
+
+    def _addresses_of(self, ens: Ensemble) -> NDArray[np.int64]:
+        """Table with the addresses of an ensemble's own arrays; asking NumPy for them takes long."""
+        arrays = _arrays_of(ens)
+        known = self._known.get(ens)
+        if known is None or any(map(operator.is_not, known[0], arrays)):
+            _check_arrays(ens)
+            addresses = [0] * len(GIVEN) + [_address(array) for array in arrays]
+            known = self._known[ens] = arrays, np.array(addresses, np.int64)
+        return known[1]
+
+
+def _check_arrays(ens: Ensemble) -> None:
+    """Compiled code trusts what it is given: an array of another kind would be read as garbage."""
+    for name in OWNED:
+        array, kind = getattr(ens, name), _KINDS.get(name, np.float64)
+        count = array.shape[:1] == (len(ens),) or name == "times"
+        if array.dtype != kind or not array.flags.c_contiguous or not count:
+            given = f"{array.dtype}{list(array.shape)}"
+            raise KernelError(
+                f"'{name}' of an ensemble must stay a plain array of {np.dtype(kind)}", given=given
+            )
+
+
+_arrays_of: Callable[[Ensemble], tuple[NDArray[Any], ...]] = operator.attrgetter(*OWNED)
+
+
+def _address(array: NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def code_key(blueprint: Blueprint, lanes: int) -> str:
+    """Digest over everything that decides the machine code."""
+    digest = hashlib.sha256()
+    version = ".".join(map(str, binding.llvm_version_info))
+    host = (binding.get_process_triple(), binding.get_host_cpu_name(), _host_features())
+    made_by = (_generator(), llvmlite.__version__, version, *host, lanes, _OPTIMIZATION)
+    parts = (blueprint.system.fingerprint(), *made_by)
+    digest.update(repr(parts).encode())
+    return digest.hexdigest()
+
+
+def _find_code(key: str, blueprint: Blueprint, lanes: int, cache: bool) -> bytes:
+    if cache:
+        return cached(key, lambda: compile_code(blueprint, lanes))
+    return compile_code(blueprint, lanes)
+
+
+def compile_code(blueprint: Blueprint, lanes: int) -> bytes:
+    """Object code of a System for this machine."""
+    _start_llvm()
+    machine = _target_machine()
+    module = binding.parse_assembly(_text(blueprint, lanes, machine))
+    return machine.emit_object(module)
+
+
+def _text(blueprint: Blueprint, lanes: int, machine: binding.TargetMachine) -> str:
+    module = LaneCode(blueprint, lanes).module
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    return str(module)
+
+
+def _generator() -> str:
+    """Digest over the engine's own texts: another generator, another kernel."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _start_llvm() -> None:
+    global _ready
+    if _ready:
+        return
+    try:
+        binding.initialize()
+    except RuntimeError:
+        pass  # newer versions do it by themselves and refuse the call
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    _ready = True
+
+
+def _host_features() -> str:
+    try:
+        return binding.get_host_cpu_features().flatten()
+    except RuntimeError:
+        return ""
+
+
+def _target_machine() -> binding.TargetMachine:
+    target = binding.Target.from_triple(binding.get_process_triple())
+    return target.create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=_host_features(),
+        opt=_OPTIMIZATION,
+        reloc="pic",
+        codemodel="jitdefault",
+    )
+
+
+def _load(code: bytes) -> Loaded:
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _target_machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    return engine, *(kind(engine.get_function_address(name)) for name in (ENTRY, SIGNALS_ENTRY))

@@ -1,0 +1,1 @@
+"""What leaves VirtuALL: models and results in the formats of other tools."""

@@ -1,0 +1,146 @@
+"""The bookshelf: the shipped library with the user's own folders laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+from virtuall.core.errors import InputError
+
+EQUATIONS = "biology.ant"
+PARAMETERS = "parameters.toml"
+COVARIATES = "biology/covariates.toml"
+REFERENCES = "references.bib"
+
+
+def shipped_library() -> Path:
+    """Return the folder of the library that ships with the package."""
+    return Path(str(files("virtuall"))) / "library"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Library folders, each laid over the ones before it.
+
+    A file of a later folder replaces the file of the same relative path; new files and folders add.
+
+    Attributes
+    ----------
+    roots : tuple of Path
+        The folders, the shipped library first.
+    """
+
+    roots: tuple[Path, ...]
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """Every text by its relative path (with ``/``), sorted by it."""
+        found: dict[str, Path] = {}
+        for root in self.roots:
+            for path in root.rglob("*"):
+                relative = path.relative_to(root)
+                if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts):
+                    found[relative.as_posix()] = path
+        return dict(sorted(found.items()))
+
+    def matching(self, pattern: str) -> dict[str, Path]:
+        """Return the files whose relative path matches a pattern such as ``therapies/*/product.toml``.
+
+        A ``*`` matches within one folder name only; a pattern without ``/`` is matched against the name.
+        """
+        if "/" not in pattern:
+            return {
+                name: path for name, path in self.files.items() if fnmatch(name.rpartition("/")[2], pattern)
+            }
+        parts = pattern.split("/")
+        return {name: path for name, path in self.files.items() if _matches(name.split("/"), parts)}
+
+    def file(self, relative: str) -> Path:
+        """Return one file by its relative path.
+
+        Raises
+        ------
+        InputError
+            When the shelf has no such file; names the nearest one.
+        """
+        if relative not in self.files:
+            raise InputError("the library has no such file", given=relative, allowed=tuple(self.files))
+        return self.files[relative]
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The relative folders that hold a ``biology.ant``, sorted."""
+        return tuple(name.rpartition("/")[0] for name in self.matching(EQUATIONS))
+
+    @property
+    def protocols(self) -> dict[str, Path]:
+        """Regimens by name: ``drug/relapsed`` is ``therapies/drug/regimens/relapsed.toml``."""
+        found = self.matching("therapies/*/regimens/*.toml")
+        return {_name(relative, 1, 3): path for relative, path in found.items()}
+
+    @property
+    def cohorts(self) -> dict[str, Path]:
+        """Cohorts by name: ``adult_relapsed`` is ``cohorts/adult_relapsed.toml``."""
+        return {_name(relative, 1): path for relative, path in self.matching("cohorts/*.toml").items()}
+
+    @property
+    def trials(self) -> dict[str, Path]:
+        """Trial designs by name: ``tower`` is ``trials/tower/design.toml``."""
+        return {_name(relative, 1): path for relative, path in self.matching("trials/*/design.toml").items()}
+
+    def protocol(self, name: str) -> Path:
+        """Return a regimen by name. Raises InputError with the nearest name."""
+        return _named("protocol", name, self.protocols)
+
+    def cohort(self, name: str) -> Path:
+        """Return a cohort by name. Raises InputError with the nearest name."""
+        return _named("cohort", name, self.cohorts)
+
+    def trial(self, name: str) -> Path:
+        """Return a trial's design by name. Raises InputError with the nearest name."""
+        return _named("trial", name, self.trials)
+
+
+def open_shelf(library: Sequence[Path | str] = (), *, shipped: bool = True) -> Shelf:
+    """Open the shipped library with the given folders laid over it, in their order.
+
+    Parameters
+    ----------
+    library : sequence of Path or str
+        The user's folders.
+    shipped : bool
+        Leave the shipped library out when False.
+
+    Raises
+    ------
+    InputError
+        When a folder does not exist or is a file.
+    """
+    if isinstance(library, str | Path):
+        library = (library,)
+    roots = [shipped_library()] if shipped else []
+    for each in map(Path, library):
+        if not each.is_dir():
+            what = "is a file, a folder was expected" if each.exists() else "there is no such folder"
+            raise InputError(f"library: {what}", given=str(each))
+        roots.append(each)
+    return Shelf(tuple(roots))
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    return len(parts) == len(pattern) and all(map(fnmatch, parts, pattern))
+
+
+def _name(relative: str, *places: int) -> str:
+    parts = relative.split("/")
+    return "/".join(parts[place].removesuffix(".toml") for place in places)
+
+
+def _named(kind: str, name: str, found: dict[str, Path]) -> Path:
+    if name not in found:
+        raise InputError(f"the library has no such {kind}", given=name, allowed=tuple(found))
+    return found[name]

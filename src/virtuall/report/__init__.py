@@ -1,0 +1,1 @@
+"""Reports: figures and pages of results, for people to read."""

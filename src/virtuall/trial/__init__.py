@@ -1,0 +1,1 @@
+"""Trials: accrual, endpoints, survival, replicates, and simulated beside published."""

@@ -1,0 +1,264 @@
+"""Which endpoint computes which published row: ``endpoints.toml`` of a trial's folder.
+
+::
+
+    [cycle_days]                                   # for events told by cycle
+    blinatumomab = "42 d"
+
+    [[row]]
+    targets = ["T0039"]                            # ids in published.csv
+    endpoint = "response_share"                    # a name of virtuall.trial.endpoints.ENDPOINTS
+    group = { arm = "blinatumomab" }               # whose patients
+    levels = ["CR"]                                # options of the endpoint
+    by = "12 week"
+
+    [[row]]
+    targets = ["T0049"]
+    endpoint = "hazard_ratio"
+    group = { arm = "blinatumomab" }
+    against = { arm = "chemotherapy" }             # the second group of a ratio
+    of = "os"
+
+    [[not_simulated]]
+    targets = ["T0070"]
+    why = "adverse events of every kind are not simulated"
+
+Conditions of ``group`` and ``against``: ``arm``, ``sex`` (texts), ``prior_transplant`` (true or false) and
+ranges from the first up to, not including, the second number: ``age``, ``line``, ``marrow_blasts``
+(a fraction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from virtuall.core.errors import Problems, TextError
+from virtuall.core.position import Position
+from virtuall.texts.table import Table, reading
+from virtuall.trial.charted import EventColumn
+from virtuall.trial.endpoints import CENSORINGS, ENDPOINTS, LEVELS, STATISTICS, SURVIVALS
+from virtuall.trial.published import Published
+from virtuall.trial.traced import REDUCTIONS, SignalColumn
+
+_TEXT_CONDITIONS = ("arm", "sex")
+_FLAG_CONDITIONS = ("prior_transplant",)
+_RANGE_CONDITIONS = ("age", "line", "marrow_blasts", "weight", "bsa")
+
+
+@dataclass(frozen=True)
+class Row:
+    """How some published rows are computed.
+
+    Attributes
+    ----------
+    targets : tuple of str
+        Ids of published rows with this estimand.
+    endpoint : str
+        Name in `ENDPOINTS`.
+    options : mapping
+        Keyword arguments of the endpoint.
+    group, against : mapping
+        Conditions on patients; `against` is empty for endpoints of one group.
+    size : int or None
+        Patients in a group of published size, where that is not an arm of this trial (a pooled analysis).
+    unit : str
+        Unit of the value computed.
+    column : EventColumn, SignalColumn or None
+        The column that the endpoint reads and that must be added to the outcomes first.
+    label : str
+        Which patients, where the published arm does not say it ("first salvage").
+    note : str
+        Said beside the row in the report.
+    where : Position
+    """
+
+    targets: tuple[str, ...]
+    endpoint: str
+    options: Mapping[str, Any]
+    group: Mapping[str, Any]
+    against: Mapping[str, Any]
+    size: int | None
+    unit: str
+    column: EventColumn | SignalColumn | None
+    label: str
+    note: str
+    where: Position
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """An ``endpoints.toml``: its rows, why others are not simulated, and lengths of cycles."""
+
+    rows: tuple[Row, ...]
+    not_simulated: Mapping[str, str]
+    cycle_days: Mapping[str, float]
+
+
+def read_mapping(path: Path) -> Mapped:
+    """Read ``endpoints.toml``.
+
+    Raises
+    ------
+    TextError, Problems
+        Every unknown endpoint, option, level, condition or unit, with its place and the nearest right word.
+    """
+    with reading(path) as table:
+        rows = tuple(_row(entry) for entry in table.tables("row"))
+        not_simulated = {}
+        for entry in table.tables("not_simulated"):
+            why = entry.text("why")
+            not_simulated.update(dict.fromkeys(entry.texts("targets"), why))
+        lengths = table.table("cycle_days", default=None)
+        cycle_days = {} if lengths is None else {arm: lengths.days(arm, low=1) for arm in lengths.keys()}
+    return Mapped(rows, not_simulated, cycle_days)
+
+
+def check_mapping(mapped: Mapped, published: Sequence[Published], where: str) -> None:
+    """Refuse a mapping that leaves a published row out, names one twice or names an unknown one.
+
+    Raises
+    ------
+    Problems
+    """
+    known = [row.target for row in published]
+    named = [(target, str(row.where)) for row in mapped.rows for target in row.targets]
+    named += [(target, where) for target in mapped.not_simulated]
+    problems = [
+        TextError("no published row has this id", given=target, allowed=known, where=place)
+        for target, place in named
+        if target not in known
+    ]
+    seen: set[str] = set()
+    for target, place in named:
+        if target in seen:
+            problems.append(TextError("this row is computed twice", given=target, where=place))
+        seen.add(target)
+    problems += [
+        TextError(
+            "a published row is neither computed nor listed as not simulated", given=target, where=where
+        )
+        for target in known
+        if target not in seen
+    ]
+    if problems:
+        raise Problems(problems)
+
+
+def _row(table: Table) -> Row:
+    name = table.choice("endpoint", tuple(ENDPOINTS))
+    endpoint = ENDPOINTS[name]
+    options = {key: _OPTIONS[key](table) for key in endpoint.options if key in table}
+    unit = options.pop("unit", endpoint.unit)
+    column = _column(table, name, options, unit)
+    if column is not None:
+        for key in ("kind", "grade", "cycle", "signal", "between", "relative", "reduce", "floor"):
+            options.pop(key, None)
+        options["column"] = column.name
+    needed = _REQUIRED.get(name, ()) + (("response_by",) if options.get("of") == "efs" else ())
+    for key in needed:
+        if key not in options:
+            table.problem(f"the endpoint {name} needs the key {key!r}")
+    against = table.table("against", default=None)
+    if (against is None) != (endpoint.groups == 1):
+        table.problem(f"{name} {'takes no' if endpoint.groups == 1 else 'needs a'} second group", None)
+    return Row(
+        targets=table.texts("targets"),
+        endpoint=name,
+        options=options,
+        group=_conditions(table.table("group")) if "group" in table else {},
+        against={} if against is None else _conditions(against),
+        size=table.integer("size", low=1, default=None),
+        unit=endpoint.unit if name == "signal_share" else unit,
+        column=column,
+        label=table.text("label", default=""),
+        note=table.text("note", default=""),
+        where=table.where(),
+    )
+
+
+def _column(
+    table: Table, endpoint: str, options: Mapping[str, Any], unit: str
+) -> EventColumn | SignalColumn | None:
+    if endpoint == "event_share":
+        kind = options["kind"] if "kind" in options else table.text("kind")
+        return EventColumn(kind, options.get("grade", 0), options.get("cycle"))
+    if endpoint in ("signal", "signal_share"):
+        first, last = options.get("between", (0.0, 0.0))
+        return SignalColumn(
+            signal=options.get("signal", "") or table.text("signal"),
+            unit=unit,
+            first=first,
+            last=last,
+            relative=options.get("relative", False),
+            reduce=options.get("reduce", "none"),
+            floor=options.get("floor", float("-inf")),
+        )
+    return None
+
+
+def _conditions(table: Table) -> dict[str, Any]:
+    conditions: dict[str, Any] = {}
+    for key in _TEXT_CONDITIONS:
+        conditions[key] = table.text(key, default=None)
+    for key in _FLAG_CONDITIONS:
+        conditions[key] = table.flag(key, default=None)
+    for key in _RANGE_CONDITIONS:
+        conditions[key] = _range(table, key)
+    return {key: value for key, value in conditions.items() if value is not None}
+
+
+def _range(table: Table, key: str) -> tuple[float, ...] | None:
+    values = table.numbers(key, default=None)
+    if values is None:
+        return None
+    if len(values) != 2 or values[0] >= values[1]:
+        table.problem(f"{key} must be two numbers, the lower first", key)
+        return (0.0, 1.0)
+    return values
+
+
+def _window(table: Table) -> tuple[float, float]:
+    ends = [each.value for each in table.quantities("between", "d")]
+    if len(ends) != 2 or ends[0] > ends[1]:
+        table.problem('between must be two times, such as ["0 h", "8 h"]', "between")
+        return (0.0, 0.0)
+    return (ends[0], ends[1])
+
+
+_OPTIONS: Mapping[str, Any] = {
+    "levels": lambda table: table.texts("levels", allowed=LEVELS),
+    "by": lambda table: table.days("by", low=0),
+    "by_cycle": lambda table: table.integer("by_cycle", low=1),
+    "of": lambda table: table.choice("of", (*SURVIVALS, "response", "mrd")),
+    "censor_at": lambda table: table.texts("censor_at", allowed=CENSORINGS),
+    "response_by": lambda table: table.days("response_by", low=0),
+    "at": lambda table: table.days("at", low=0),
+    "statistic": lambda table: table.choice("statistic", tuple(STATISTICS)),
+    "column": lambda table: table.text("column"),
+    "unit": lambda table: table.unit("unit"),
+    "having": lambda table: _conditions(table.table("having")),
+    "kind": lambda table: table.text("kind"),
+    "grade": lambda table: table.integer("grade", low=0, high=5),
+    "cycle": lambda table: table.integer("cycle", low=1),
+    "signal": lambda table: table.text("signal"),
+    "between": _window,
+    "relative": lambda table: table.flag("relative"),
+    "reduce": lambda table: table.choice("reduce", tuple(REDUCTIONS)),
+    "floor": lambda table: table.number("floor"),
+    "at_most": lambda table: table.number("at_most"),
+}
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "response_share": ("levels",),
+    "survival_median": ("of",),
+    "survival_share": ("of", "at"),
+    "hazard_ratio": ("of",),
+    "odds_ratio": ("of",),
+    "cycles": ("statistic",),
+    "baseline": ("column", "statistic"),
+    "baseline_share": ("having",),
+    "signal": ("statistic",),
+    "signal_share": ("at_most",),
+}

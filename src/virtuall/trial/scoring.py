@@ -1,0 +1,330 @@
+"""Simulated beside published: one row for each published figure, with failures and what is not simulated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.core.errors import TextError, UnitError
+from virtuall.core.units import unit as read_unit
+from virtuall.trial.charted import EventColumn, with_events
+from virtuall.trial.endpoints import ENDPOINTS
+from virtuall.trial.mapping import Mapped, Row
+from virtuall.trial.published import Published
+from virtuall.trial.replicates import Stack, evaluate
+from virtuall.trial.traced import SignalColumn, signal_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 200
+# How published units are written, where it differs from the units of the texts.
+_UNIT_WORDS = {
+    "ratio": "1",
+    "odds ratio": "1",
+    "cells/uL": "cell/uL",
+    "cycles": "cycle",
+    "months": "month",
+    "years": "year",
+    "": "1",
+}
+_JSON = (
+    "target",
+    "trial",
+    "arm",
+    "endpoint",
+    "timepoint",
+    "unit",
+    "simulated",
+    "low",
+    "high",
+    "width_ratio",
+    "published",
+    "published_low",
+    "published_high",
+    "use",
+    "scored",
+    "mark",
+    "inside",
+)
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A published figure and its simulated counterpart.
+
+    Attributes
+    ----------
+    target, trial, arm, endpoint, timepoint, unit, use, mark : str
+        As published.
+    simulated : float or None
+        Mean over replicates of the published size. Of a median survival: mean of the replicates in which the
+        median was reached; None when that is half of them or fewer.
+    low, high : float or None
+        2.5 and 97.5 % of the replicates. A median that was not reached counts as larger than any; `high` is
+        inf when it is one of those (None in JSON).
+    width_ratio : float or None
+        (high - low) against the same width by resampling patients at fixed parameters: 1 means that the
+        interval is as sharp as the size of the trial allows.
+    published, published_low, published_high : float or None
+        Value and 95 % confidence interval.
+    scored : bool
+        Whether the row counts.
+    inside : bool or None
+        low <= published <= high; None when not simulated.
+    replicates, not_reached : int
+        How many replicates, and in how many of them the endpoint could not be had.
+    note : str
+        Why not simulated, or what to know.
+    label : str
+        Which patients, where the arm does not say it.
+    event_kind, population, source : str
+        As published.
+    """
+
+    target: str
+    trial: str
+    arm: str
+    endpoint: str
+    timepoint: str
+    unit: str
+    simulated: float | None
+    low: float | None
+    high: float | None
+    width_ratio: float | None
+    published: float
+    published_low: float | None
+    published_high: float | None
+    use: str
+    scored: bool
+    mark: str
+    inside: bool | None
+    replicates: int = 0
+    not_reached: int = 0
+    note: str = ""
+    label: str = ""
+    event_kind: str = ""
+    population: str = ""
+    source: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The row with the keys promised for ``--json``; what is not finite is None."""
+        return {name: _finite(getattr(self, name)) for name in _JSON}
+
+
+def score_trial(
+    outcomes: pd.DataFrame,
+    events: pd.DataFrame,
+    published: Sequence[Published],
+    mapped: Mapped,
+    *,
+    seed: int,
+    signals: xr.Dataset | None = None,
+    resamples: int = RESAMPLES,
+) -> tuple[TrialRow, ...]:
+    """Score every published row.
+
+    Parameters
+    ----------
+    outcomes : pandas.DataFrame
+        All replicates stacked: the outcomes of patients with ``replicate``, ``arm`` and unique ``patient``;
+        with ``follow_up`` where the data were cut (`virtuall.trial.accrual.cut_data`).
+    events : pandas.DataFrame
+        Events of these patients (the kinds named in the mapping suffice).
+    published : sequence of Published
+    mapped : Mapped
+    seed : int
+        Of the resamples.
+    signals : xarray.Dataset, optional
+        Over patient and time, for rows about signals; patients in the order of `outcomes`.
+    resamples : int
+        For the sampling-only width; 0 leaves `width_ratio` out.
+
+    Returns
+    -------
+    tuple of TrialRow
+        In the order of `published`, one each.
+    """
+    columns = [row.column for row in mapped.rows]
+    wanted = [column for column in columns if isinstance(column, EventColumn)]
+    outcomes, unseen = with_events(outcomes, events, wanted, mapped.cycle_days)
+    stack = Stack(outcomes, _traces(signals, columns))
+    drawn: dict[str, list[Any]] = {}
+    by_target = {}
+    for row in mapped.rows:
+        reason = _cannot(row, stack, unseen, signals)
+        values, widths = np.empty(0), np.empty(0)
+        if not reason:
+            values = evaluate(stack, row, stack.blocks(row))
+            if resamples:
+                key = f"{row.size} {row.group.get('arm') if row.size else ''}"
+                drawn.setdefault(key, stack.resamples(row, seed, resamples))
+                widths = evaluate(stack, row, drawn[key])
+        by_target.update(dict.fromkeys(row.targets, (row, values, widths, reason)))
+    return tuple(_scored(figure, by_target, mapped) for figure in published)
+
+
+def score(
+    figure: Published,
+    values: Floats,
+    resampled: Floats,
+    *,
+    not_reached_is_large: bool = False,
+    note: str = "",
+) -> TrialRow:
+    """Score one figure.
+
+    Parameters
+    ----------
+    figure : Published
+    values : float64 array
+        One for each replicate, in the published unit; NaN where the endpoint could not be had.
+    resampled : float64 array
+        The same for resamples at fixed parameters; empty leaves `width_ratio` out.
+    not_reached_is_large : bool
+        NaN means "not reached yet", which is larger than any value (median survival). Otherwise such
+        replicates are left out.
+    note : str
+    """
+    finite = values[np.isfinite(values)]
+    missing = values.size - finite.size
+    low, high = _interval(values, not_reached_is_large)
+    reached_enough = finite.size > (values.size / 2 if not_reached_is_large else 0)
+    if missing:
+        word = "median not reached" if not_reached_is_large else "cannot be estimated"
+        note = "; ".join(part for part in (note, f"{word} in {missing} of {values.size} replicates") if part)
+    sampling_low, sampling_high = _interval(resampled, not_reached_is_large)
+    width, sampling = high - low, sampling_high - sampling_low
+    return _row(
+        figure,
+        simulated=float(finite.mean()) if reached_enough else None,
+        low=_number(low),
+        high=_number(high),
+        width_ratio=float(width / sampling) if np.isfinite(width) and sampling > 0 else None,
+        inside=bool(low <= figure.value <= high) if not np.isnan(low) else None,
+        replicates=values.size,
+        not_reached=missing,
+        note=note,
+    )
+
+
+def _scored(
+    figure: Published, by_target: Mapping[str, tuple[Row, Floats, Floats, str]], mapped: Mapped
+) -> TrialRow:
+    if figure.target not in by_target:
+        reason = mapped.not_simulated.get(figure.target, "no endpoint is mapped to this row")
+        return _row(figure, note=f"not simulated yet: {reason}")
+    row, values, resampled, reason = by_target[figure.target]
+    if reason:
+        return _row(figure, note=f"not simulated: {reason}", label=row.label)
+    factor = _factor(row, figure)
+    scored = score(
+        figure,
+        values * factor,
+        resampled * factor,
+        not_reached_is_large=ENDPOINTS[row.endpoint].nan_means_not_reached,
+        note=row.note,
+    )
+    return replace(scored, label=row.label)
+
+
+def _row(figure: Published, **simulated: Any) -> TrialRow:
+    nothing = {"simulated": None, "low": None, "high": None, "width_ratio": None, "inside": None}
+    return TrialRow(
+        target=figure.target,
+        trial=figure.trial,
+        arm=figure.arm,
+        endpoint=figure.endpoint,
+        timepoint=figure.timepoint,
+        unit=figure.unit,
+        published=figure.value,
+        published_low=_number(figure.low),
+        published_high=_number(figure.high),
+        use=figure.use,
+        scored=figure.scored,
+        mark=figure.mark,
+        event_kind=figure.event_kind,
+        population=figure.population,
+        source=figure.source,
+        **{**nothing, **simulated},
+    )
+
+
+def _interval(values: Floats, not_reached_is_large: bool) -> tuple[float, float]:
+    known = np.where(np.isnan(values), np.inf, values) if not_reached_is_large else values[~np.isnan(values)]
+    if known.size == 0:
+        return math.nan, math.nan
+    if np.isfinite(known).all():
+        low, high = np.quantile(known, [0.025, 0.975])
+    else:  # no interpolation toward infinity
+        low = np.quantile(known, 0.025, method="lower")
+        high = np.quantile(known, 0.975, method="higher")
+    return float(low), float(high)
+
+
+def _factor(row: Row, figure: Published) -> float:
+    ours, theirs = read_unit(row.unit), read_unit(_UNIT_WORDS.get(figure.unit, figure.unit))
+    if not ours.same_dimension(theirs):
+        raise TextError(
+            f"the endpoint {row.endpoint} is in {row.unit}, the published row {figure.target} is not",
+            given=figure.unit,
+            where=row.where,
+        )
+    return float(ours.factor_to(theirs))
+
+
+def check_units(mapped: Mapped, published: Iterable[Published]) -> None:
+    """Refuse rows whose computed unit cannot become the published one.
+
+    Raises
+    ------
+    TextError, UnitError
+    """
+    by_target = {target: row for row in mapped.rows for target in row.targets}
+    for figure in published:
+        if figure.target in by_target:
+            try:
+                _factor(by_target[figure.target], figure)
+            except UnitError as error:
+                raise TextError(str(error), where=by_target[figure.target].where) from error
+
+
+def _cannot(row: Row, stack: Stack, unseen: frozenset[str], signals: xr.Dataset | None) -> str:
+    if isinstance(row.column, EventColumn) and row.column.kind in unseen:
+        return f"no event of the kind {row.column.kind!r} occurred for anybody"
+    if isinstance(row.column, SignalColumn):
+        if signals is None:
+            return "no signals were recorded"
+        if row.column.signal not in signals:
+            return f"the signal {row.column.signal!r} was not recorded"
+    column = row.options.get("column")
+    if column is not None and column not in stack.columns:
+        return f"the outcomes have no column {column!r}"
+    if not stack.blocks(row):
+        return f"fewer patients than one group of {row.size}"
+    return ""
+
+
+def _traces(
+    signals: xr.Dataset | None, columns: Iterable[EventColumn | SignalColumn | None]
+) -> dict[str, Floats]:
+    if signals is None:
+        return {}
+    wanted = [c for c in columns if isinstance(c, SignalColumn) and c.signal in signals]
+    return signal_columns(signals, wanted)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

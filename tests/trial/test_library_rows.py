@@ -1,0 +1,49 @@
+"""Every published row that ships is computed or listed as not simulated, in units that fit."""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from virtuall.trial.mapping import check_mapping, read_mapping
+from virtuall.trial.published import read_published
+from virtuall.trial.scoring import check_units
+
+TRIALS = Path(str(files("virtuall"))) / "library" / "trials"
+FOLDERS = ("tower", "pooled_relapsed", "pk_label", "mt103_202_pd", "nhl_il6")
+TARGETS = Path(__file__).parents[3] / "shared" / "evidence" / "targets.csv"
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_no_published_row_is_dropped(name: str) -> None:
+    published = read_published(TRIALS / name / "published.csv")
+    mapped = read_mapping(TRIALS / name / "endpoints.toml")
+    check_mapping(mapped, published, where=f"{name}/endpoints.toml")
+    check_units(mapped, published)
+
+
+def test_every_survival_and_response_row_of_tower_is_computed() -> None:
+    published = read_published(TRIALS / "tower" / "published.csv")
+    mapped = read_mapping(TRIALS / "tower" / "endpoints.toml")
+    computed = {target for row in mapped.rows for target in row.targets}
+    wanted = {f"T{number:04d}" for number in (*range(39, 70), *range(599, 603))}
+    assert wanted <= {row.target for row in published}
+    assert wanted <= computed
+
+
+@pytest.mark.skipif(not TARGETS.exists(), reason="the collected evidence lies beside the repository only")
+@pytest.mark.parametrize("name", FOLDERS)
+def test_published_figures_are_those_collected(name: str) -> None:
+    with open(TARGETS, newline="") as file:
+        collected = {row["id"]: row for row in csv.DictReader(file)}
+    for row in read_published(TRIALS / name / "published.csv"):
+        if row.target not in collected:
+            assert row.mark == "D" and not row.scored, "figures of our own are derived and never count"
+            continue
+        figure = collected[row.target]
+        assert row.value == float(figure["value"])
+        assert (row.unit, row.use, row.mark) == (figure["unit"], figure["use"], figure["verified"])
+        assert row.scored == (figure["scored"] == "yes")
