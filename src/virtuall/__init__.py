@@ -1,0 +1,36 @@
+"""VirtuALL: a virtual clinic for immunotherapy of B-cell acute lymphocytic leukemia.
+
+For research and teaching, never for the care of a patient.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from virtuall.population import Population, sample
+    from virtuall.simulation.plan import plan
+    from virtuall.simulation.protocol import Protocol, load_protocol
+    from virtuall.simulation.result import Result
+    from virtuall.simulation.simulate import simulate
+
+__all__ = ["Population", "Protocol", "Result", "load_protocol", "plan", "sample", "simulate"]
+
+_PLACES = {
+    "Population": "virtuall.population",
+    "sample": "virtuall.population",
+    "Protocol": "virtuall.simulation.protocol",
+    "load_protocol": "virtuall.simulation.protocol",
+    "Result": "virtuall.simulation.result",
+    "simulate": "virtuall.simulation.simulate",
+    "plan": "virtuall.simulation.plan",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use, so that the command line starts at once.
+    if name not in _PLACES:
+        raise AttributeError(f"module 'virtuall' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)

@@ -123,7 +123,7 @@ def signals() -> xr.Dataset:
     return xr.Dataset(
         {
             "cd8_blood": (("patient", "time"), np.outer(start, fall) * 1e6, {"units": "cell/L"}),
-            "b_blood": (("patient", "time"), np.outer(start, days == 0), {"units": "cell/uL"}),
+            "b_cells_blood": (("patient", "time"), np.outer(start, days == 0), {"units": "cell/uL"}),
         },
         coords={"patient": np.arange(40), "time": days},
     )

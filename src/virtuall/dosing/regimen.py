@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,9 +101,3 @@ class Regimen:
     def cycle(self, number: int) -> Cycle:
         """The block that holds a cycle number (1-based)."""
         return next(cycle for cycle in self.cycles if cycle.first <= number <= cycle.last)
-
-
-def regimen_name(path: Path, library_relative: Path) -> str:
-    """``therapies/NAME/regimens/USE.toml`` is called ``NAME/USE``."""
-    parts = library_relative.with_suffix("").parts
-    return f"{parts[1]}/{parts[-1]}"

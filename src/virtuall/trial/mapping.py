@@ -3,19 +3,19 @@
 ::
 
     [cycle_days]                                   # for events told by cycle
-    blinatumomab = "42 d"
+    antibody = "42 d"
 
     [[row]]
     targets = ["T0039"]                            # ids in published.csv
     endpoint = "response_share"                    # a name of virtuall.trial.endpoints.ENDPOINTS
-    group = { arm = "blinatumomab" }               # whose patients
+    group = { arm = "antibody" }               # whose patients
     levels = ["CR"]                                # options of the endpoint
     by = "12 week"
 
     [[row]]
     targets = ["T0049"]
     endpoint = "hazard_ratio"
-    group = { arm = "blinatumomab" }
+    group = { arm = "antibody" }
     against = { arm = "chemotherapy" }             # the second group of a ratio
     of = "os"
 

@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LibraryOption = Annotated[
+    list[Path] | None,
+    typer.Option("--library", metavar="DIR", help="A folder of your own texts, laid over the shipped ones."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="S", help="Another seed, other luck.")]
+ProcessesOption = Annotated[
+    int, typer.Option("--processes", metavar="P", help="How many processes; the results do not depend on it.")
+]
+
+
+def check_least(name: str, value: int, least: int) -> None:
+    """Refuse a whole number below `least`. Raises InputError."""
+    from virtuall.core.errors import InputError
+
+    if value < least:
+        raise InputError(f"{name} must be {least} or more", given=value)
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """Refuse a given number that is not above 0 and finite. Raises InputError."""
+    import math
+
+    from virtuall.core.errors import InputError
+
+    if value is not None and not (value > 0 and math.isfinite(value)):
+        raise InputError(f"{name} must be above 0", given=value)

@@ -1,0 +1,216 @@
+"""`virtuall run`: a cohort under a protocol, into a result folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from virtuall.cli.options import (
+    JsonOption,
+    LibraryOption,
+    ProcessesOption,
+    SeedOption,
+    check_least,
+    check_positive,
+)
+from virtuall.cli.output import NOTICE, print_json, remark
+from virtuall.core.errors import VirtuallError
+
+if TYPE_CHECKING:
+    from virtuall.model.shelf import Shelf
+    from virtuall.simulation.protocol import Protocol
+    from virtuall.store import Run
+
+# Patients that are simulated, held in memory and written together. The results do not depend on it.
+CHUNK = 500
+# What a patient takes in memory beside the recorded signals: state, parameters, chart, the copies on the way.
+_BYTES_OF_PATIENT = 60_000
+_BYTES_OF_VALUE = 8
+# More signals than are recorded when nothing is said: the estimate is an upper one.
+_SIGNALS = 40
+
+
+@dataclass
+class Tally:
+    """What came out so far."""
+
+    patients: int = 0
+    failed: int = 0
+    deaths: int = 0
+    responses: Counter[str] = field(default_factory=Counter)
+
+
+def run(
+    protocol: Annotated[str, typer.Argument(help="Such as THERAPY/NAME; `virtuall list` names them.")],
+    cohort: Annotated[str, typer.Option(metavar="C", help="Whom to treat; `virtuall list` names them.")],
+    n: Annotated[int, typer.Option("-n", metavar="N", help="How many patients.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A folder for the results: new, or empty.")],
+    seed: SeedOption = 1,
+    days: Annotated[
+        float | None, typer.Option(metavar="D", help="How long to follow; else as the protocol says.")
+    ] = None,
+    processes: ProcessesOption = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier result in DIR.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in DIR.")] = False,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Simulate a cohort under a protocol.
+
+    What is finished lies in the folder at once and can be read while the run goes on.
+    """
+    check_least("the number of patients", n, 1)
+    check_least("the seed", seed, 0)
+    check_least("the processes", processes, 1)
+    check_positive("the days", days)
+    from virtuall.model.shelf import open_shelf
+
+    shelf = open_shelf(library or ())
+    shelf.protocol(protocol)
+    shelf.cohort(cohort)
+    from virtuall.simulation import load_protocol
+
+    text = load_protocol(protocol, library=library or ())
+    check_room(out, n, text, days)
+    from virtuall.store import create
+    from virtuall.store import resume as resume_run
+
+    run = describe(shelf, protocol, cohort, n, seed, days)
+    if resume:
+        numbers: Sequence[int] = resume_run(out, run)
+    else:
+        create(out, run, force)
+        numbers = range(run.chunk_count)
+    tally = _run_chunks(out, run, numbers, text, days, processes, library or [])
+    if json:
+        print_json(_summary(out, run, tally))
+    else:
+        print(_sentences(out, run, tally))
+
+
+def describe(shelf: Shelf, protocol: str, cohort: str, n: int, seed: int, days: float | None) -> Run:
+    """What decides the content of the result folder."""
+    from importlib.metadata import version
+
+    from virtuall.store import Run
+
+    return Run(
+        seed=seed,
+        cohort=cohort,
+        protocol=protocol,
+        n=n,
+        chunk_size=min(n, CHUNK),
+        fingerprint=fingerprint(shelf),
+        versions={name: version(name) for name in ("virtuall", "numpy", "llvmlite")},
+        settings={"days": days},
+    )
+
+
+def fingerprint(shelf: Shelf) -> str:
+    """SHA-256 of every text of the library, with its name."""
+    import hashlib
+
+    whole = hashlib.sha256()
+    for name, path in shelf.files.items():
+        whole.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def check_room(out: Path, n: int, protocol: Protocol, days: float | None) -> None:
+    """Estimate memory and disk, and refuse a run that does not fit.
+
+    Raises
+    ------
+    InputError
+        When memory is short.
+    StoreError
+        When the disk is.
+    """
+    from virtuall.store import check_memory, check_space, estimate_bytes
+
+    signals, times = recorded(protocol, days)
+    check_space(out, estimate_bytes(n, signals, times))
+    # Recorded values are held twice: as they come, and as they are written.
+    check_memory(min(n, CHUNK) * (_BYTES_OF_PATIENT + 2 * _BYTES_OF_VALUE * signals * times))
+
+
+def recorded(protocol: Protocol, days: float | None) -> tuple[int, int]:
+    """How many signals are recorded, at how many times."""
+    return _SIGNALS, int(protocol.follow_up if days is None else days) + 1
+
+
+def _run_chunks(
+    out: Path,
+    run: Run,
+    numbers: Sequence[int],
+    protocol: Protocol,
+    days: float | None,
+    processes: int,
+    library: list[Path],
+) -> Tally:
+    from virtuall.population import sample
+    from virtuall.simulation import simulate
+    from virtuall.store import close, read_manifest, write_chunk
+
+    tally = Tally()
+    try:
+        for number in numbers:
+            ids = run.patients_of(number)
+            patients = sample(run.cohort, len(ids), run.seed, library=library, first=ids.start)
+            result = simulate(patients, protocol, days=days, processes=processes)
+            write_chunk(out, number, result.outcomes, result.events, result.signals)
+            _count(tally, result.outcomes)
+            if run.chunk_count > 1:
+                remark(f"{number + 1} of {run.chunk_count} chunks written")
+        close(out)
+    except KeyboardInterrupt:
+        close(out, "stopped")
+        kept = read_manifest(out).finished_words()
+        remark(f"Stopped: {kept}. The same command with --resume goes on.")
+        raise typer.Exit(130) from None
+    except VirtuallError:
+        with contextlib.suppress(VirtuallError):  # a full disk cannot take this note either
+            close(out, "failed")
+        raise
+    return tally
+
+
+def _count(tally: Tally, outcomes: Any) -> None:
+    tally.patients += len(outcomes)
+    tally.failed += int((outcomes["status"] != 0).sum())
+    tally.deaths += int(outcomes["death_day"].notna().sum())
+    tally.responses.update(outcomes["best_response"].astype(str))
+
+
+def _summary(out: Path, run: Run, tally: Tally) -> dict[str, Any]:
+    return {
+        "protocol": run.protocol,
+        "cohort": run.cohort,
+        "seed": run.seed,
+        "out": str(out),
+        "chunks": run.chunk_count,
+        "patients": tally.patients,
+        "failed": tally.failed,
+        "deaths": tally.deaths,
+        "best_response": dict(sorted(tally.responses.items())),
+        "fingerprint": run.fingerprint,
+        "notice": NOTICE,
+    }
+
+
+def _sentences(out: Path, run: Run, tally: Tally) -> str:
+    responses = ", ".join(f"{name} {count}" for name, count in sorted(tally.responses.items()))
+    return "\n".join(
+        [
+            f"{tally.patients} patients of {run.cohort} under {run.protocol}, seed {run.seed}: {out}",
+            f"Best response: {responses}. Died: {tally.deaths}. Simulation failed: {tally.failed}.",
+            f"One patient's story: virtuall patient {out} 0",
+            NOTICE,
+        ]
+    )

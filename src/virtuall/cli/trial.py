@@ -1,0 +1,65 @@
+"""`virtuall trial`: a published trial on virtual patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from virtuall.cli.options import JsonOption, LibraryOption, ProcessesOption, SeedOption, check_least
+from virtuall.cli.output import NOTICE, print_json, remark, write_text
+
+
+def trial(
+    name: Annotated[str, typer.Argument(help="The trial; `virtuall list` names them.")],
+    seed: SeedOption = 1,
+    replicates: Annotated[int, typer.Option(metavar="R", help="How many trials of its size.")] = 100,
+    processes: ProcessesOption = 1,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page of the trial.")] = None,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run a trial, simulated beside published.
+
+    Every replicate is a trial of the published size on virtual patients; each simulated figure is their mean
+    with the range that holds 95 % of them.
+    """
+    check_least("the seed", seed, 0)
+    check_least("the replicates", replicates, 1)
+    check_least("the processes", processes, 1)
+    check_file(report)
+    from virtuall.model.shelf import open_shelf
+
+    open_shelf(library or ()).trial(name)  # an unknown name is said before anything heavy is loaded
+    from virtuall.trial.run import run_trial
+
+    result = run_trial(name, seed=seed, replicates=replicates, processes=processes, library=library or ())
+    if report is not None:
+        from virtuall.report.trial_page import trial_page
+
+        write_text(report, trial_page(result))
+        remark(f"The report: {report}")
+    if json:
+        print_json(result.as_json())
+        return
+    from virtuall.report.rows_table import rows_table
+
+    print(rows_table(result.rows))
+    print(f"{result.patients} patients in {replicates} replicates, seed {seed}; {result.failed} failed.")
+    print(NOTICE)
+
+
+def check_file(path: Path | None) -> None:
+    """Refuse a file that cannot be written, before the work and not after it. Raises StoreError."""
+    from virtuall.core.errors import StoreError
+
+    if path is None:
+        return
+    if path.is_dir():
+        raise StoreError("the file to write is a folder", given=str(path), hint="name a file in it")
+    place = path.absolute().parent
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise StoreError("the folder of the file to write is a file", given=str(place))

@@ -1,0 +1,129 @@
+"""What a clinic measures, when, and how well: delays, assay noise, detection limits. It never sees a hidden state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.core.arithmetic import exp
+from virtuall.core.random import normal, uniform
+from virtuall.texts.table import Table, reading
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+ANCHORS = ("enrollment", "cycle start", "infusion end", "remission", "next line")
+TIMES = ("treatment", "remission", "alive")
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One thing that is measured.
+
+    ``noise`` is the standard deviation of the log of one measurement; ``read`` the number of cells that are counted
+    (0: not a count); below ``limit`` a result reads 0; above ``highest`` it reads ``highest``.
+    """
+
+    name: str
+    signal: str
+    unit: str
+    noise: float
+    limit: float
+    highest: float
+    read: float
+    doc: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a set of observables is sampled: an offset after an anchor, perhaps again and again."""
+
+    name: str
+    observables: tuple[str, ...]
+    anchor: str
+    offset: float
+    every: float
+    times: int
+    during: str
+    result_after: float
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """A text of monitoring."""
+
+    title: str
+    observables: tuple[Observable, ...]
+    schedules: tuple[Schedule, ...]
+
+
+def read_monitoring(path: Path) -> Monitoring:
+    """Read ``monitoring/*.toml``."""
+    with reading(path) as text:
+        head = text.table("monitoring")
+        head.source()
+        observables = tuple(_observable(each) for each in text.named("observable").values())
+        names = tuple(each.name for each in observables)
+        return Monitoring(
+            head.text("title"), observables, tuple(_schedule(each, names) for each in text.tables("schedule"))
+        )
+
+
+def _observable(table: Table) -> Observable:
+    unit = table.unit()
+    return Observable(
+        table.name,
+        table.text("signal"),
+        unit,
+        table.quantity("noise", "1", low=0, sourced=True).value,
+        _optional(table, "limit", unit, 0.0),
+        _optional(table, "highest", unit, np.inf),
+        _optional(table, "read", "1", 0.0),
+        table.text("doc"),
+    )
+
+
+def _optional(table: Table, key: str, unit: str, otherwise: float) -> float:
+    found = table.quantity(key, unit, default=None, sourced=True)
+    return otherwise if found is None else found.value
+
+
+def _schedule(table: Table, names: tuple[str, ...]) -> Schedule:
+    return Schedule(
+        table.text("name"),
+        table.texts("observables", allowed=names),
+        table.choice("anchor", ANCHORS),
+        table.days("offset", low=0),
+        table.days("every", low=0, default=np.inf),
+        table.integer("times", low=1, default=2**31),
+        table.choice("during", TIMES),
+        table.days("result_after", low=0),
+    )
+
+
+def measured(
+    observable: Observable, truth: Floats, seed: int, purpose: str, patients: Ints, occurrence: Ints
+) -> Floats:
+    """What the laboratory reports for these true values, in the observable's unit."""
+    reported = truth
+    if observable.noise > 0:
+        reported = reported * exp(observable.noise * normal(seed, purpose, patients, occurrence))
+    reported = np.minimum(reported, observable.highest)
+    if observable.read > 0:
+        reported = _counted(reported, observable.read, uniform(seed, f"{purpose} count", patients, occurrence))
+    return np.where(reported < observable.limit, 0.0, reported)
+
+
+def _counted(share: Floats, read: float, draw: Floats) -> Floats:
+    """Share of cells found among `read` cells: a Poisson number of events."""
+    from scipy.special import pdtrik
+
+    mean = share * read
+    events = np.zeros_like(mean)
+    usable = mean > 0
+    if usable.any():
+        found = pdtrik(draw[usable], mean[usable])
+        events[usable] = np.maximum(np.ceil(np.where(np.isnan(found), 0.0, found) - 1e-9), 0.0)
+    return events / read

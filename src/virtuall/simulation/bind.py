@@ -1,0 +1,153 @@
+"""Bind every name of the texts to a column of the model, or fail before anything is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.conditions import Column, ConditionProgram, compile_conditions
+from virtuall.clinic.event import CONSEQUENCES, Event
+from virtuall.clinic.response import NONE
+from virtuall.clinic.rules import RuleProgram, compile_rules
+from virtuall.core.errors import InputError
+from virtuall.core.units import unit as read_unit
+from virtuall.dosing.course import PHASES
+from virtuall.model import Model
+from virtuall.population import Population
+from virtuall.simulation.protocol import Protocol
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Names bound to places.
+
+    Attributes
+    ----------
+    signal_of : tuple of str
+        The signal of each observable.
+    factor_of : tuple of float
+        From the signal's unit to the observable's.
+    events : tuple of Event
+        By the order of the model's clocks.
+    rules : RuleProgram
+    judgments : ConditionProgram
+        Levels of response, then absence of residual disease, then relapse.
+    read : frozenset of str
+        Observables that a rule or judgment reads.
+    """
+
+    signal_of: tuple[str, ...]
+    factor_of: tuple[float, ...]
+    events: tuple[Event, ...]
+    rules: RuleProgram
+    judgments: ConditionProgram
+    read: frozenset[str]
+
+
+def bind(model: Model, protocol: Protocol) -> Binding:
+    """Bind a protocol to a model.
+
+    Raises
+    ------
+    InputError, Problems
+        When a text names what the model does not have.
+    """
+    signals = dict(model.system.signals)
+    for each in protocol.monitoring.observables:
+        if each.signal not in signals:
+            raise InputError(f"{each.name} measures no signal of the model", given=each.signal, allowed=sorted(signals))
+    factors = tuple(_factor(model, each.signal, each.unit) for each in protocol.monitoring.observables)
+    for product in protocol.products.values():
+        known = tuple(model.inputs) if product.input else model.system.states
+        if (product.input or product.state) not in known:
+            raise InputError(
+                f"{product.name} enters nowhere in the model", given=product.input or product.state, allowed=known
+            )
+    for name in (
+        protocol.next_line.input,
+        protocol.transplant.conditioning_input,
+        protocol.transplant.graft_input,
+    ):
+        if name not in model.inputs:
+            raise InputError("a policy sets no input of the model", given=name, allowed=tuple(model.inputs))
+    columns = clinic_columns(protocol)
+    response = protocol.response
+    judged = [*response.conditions, *(each for each in (response.mrd_negative, response.relapse) if each)]
+    rules = compile_rules(protocol.rules, columns, ())
+    judgments = compile_conditions(judged, columns, ())
+    return Binding(
+        tuple(each.signal for each in protocol.monitoring.observables),
+        factors,
+        _events(model, protocol),
+        rules,
+        judgments,
+        frozenset({*rules.conditions.columns, *judgments.columns}),
+    )
+
+
+def clinic_columns(protocol: Protocol) -> dict[str, Column]:
+    """What rules may speak of, with units and levels."""
+    columns = {each.name: Column(unit=each.unit) for each in protocol.monitoring.observables}
+    for name in ("cycle", "assessed_cycles", "completed_cycles", "lines"):
+        columns[name] = Column()
+    for name in ("days", "infusion_days", "held_days"):
+        columns[name] = Column(unit="d")
+    columns["phase"] = Column(kind="category", levels=PHASES)
+    columns["response"] = Column(kind="category", levels=protocol.response.ranks)
+    columns["relapsed"] = Column(kind="flag")
+    columns["in_remission"] = Column(kind="flag")
+    for event in protocol.events:
+        if not event.fatal:
+            columns[f"{event.name}_consequence"] = Column(kind="category", levels=CONSEQUENCES)
+            columns[f"{event.name}_grade"] = Column()
+            columns[f"{event.name}_count"] = Column()
+            columns[f"{event.name}_quiet_days"] = Column(unit="d")
+    return columns
+
+
+def _factor(model: Model, signal: str, unit: str) -> float:
+    ours, wanted = read_unit(model.system.units[signal]), read_unit(unit)
+    if not ours.same_dimension(wanted):
+        raise InputError(f"{signal} is in {model.system.units[signal]}", given=unit)
+    return ours.factor_to(wanted)
+
+
+def _events(model: Model, protocol: Protocol) -> tuple[Event, ...]:
+    by_clock = {event.clock: event for event in protocol.events}
+    for clock, event in by_clock.items():
+        if clock not in model.clocks:
+            raise InputError(f"event {event.name} has no clock", given=clock, allowed=tuple(model.clocks))
+    clock_of = {state: clock for clock, state in model.clocks.items()}
+    missing = [clock_of[state] for state in model.system.clocks if clock_of[state] not in by_clock]
+    if missing:
+        raise InputError("a clock of the model has no event text (events.toml)", given=", ".join(missing))
+    return tuple(by_clock[clock_of[state]] for state in model.system.clocks)
+
+
+def parameter_rows(model: Model, patients: Population) -> Floats:
+    """Parameter columns of the kernel for these patients, float64[N, P]; constants are left to the kernel.
+
+    Raises
+    ------
+    InputError
+        When a patient lacks a number, or has one that the model does not know.
+    """
+    known: Mapping[str, object] = {**model.values, **model.random, **model.covariates}
+    for name in patients.columns:
+        if name not in known:
+            raise InputError("no such number of the model", given=name, allowed=sorted(known))
+    constants = {name for name, _ in model.system.constants}
+    rows = np.zeros((len(patients), len(model.system.parameters)))
+    for place, name in enumerate(model.system.parameters):
+        if name in patients.columns:
+            rows[:, place] = patients.columns[name]
+        elif name in model.values:
+            rows[:, place] = model.values[name].value
+        elif name not in model.inputs and name not in constants:
+            raise InputError("the patients lack a number that the model needs", given=name, allowed=sorted(patients.columns))
+    return rows

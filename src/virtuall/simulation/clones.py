@@ -1,0 +1,95 @@
+"""Visits of the extinction grid: small clones move by whole cells, on fixed patient days."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.core.arithmetic import exp, log
+from virtuall.dosing.course import NEVER
+from virtuall.simulation.extinction import next_number, whole
+
+if TYPE_CHECKING:
+    from virtuall.simulation.rounds import Rounds
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# A clone is looked at again before it could have become small: at most this fast (1/d), at most after so many days.
+_FASTEST_FALL = 2.0
+_LONGEST_WAIT = 14.0
+
+
+def visit(rounds: Rounds, rows: Ints) -> None:
+    """Look at the clones of these patients; move the small ones; plan the next visit."""
+    ward, ensemble, model = rounds.ward, rounds.ensemble, rounds.model
+    states = list(model.clones)
+    names = [name for state in states for name in (model.clones[state].birth, model.clones[state].loss)]
+    rates = rounds.kernel.signals(ensemble, rows, names)
+    time = ensemble.now[rows]
+    day = np.rint(time).astype(np.int64)
+    step = time - ward.grid_day[rows]
+    changed: dict[str, Floats] = {}
+    alive = np.zeros(len(rows), bool)
+    wait = np.full(len(rows), NEVER)
+    for place, state in enumerate(states):
+        clone = model.clones[state]
+        cells = ensemble.y[rows, model.system.states.index(state)]
+        birth, net = rates[:, 2 * place], rates[:, 2 * place] - rates[:, 2 * place + 1]
+        moved = _moved(rounds, state, place, rows, day, cells, birth, net, step)
+        small = ward.small[place, rows]
+        entering = ~small & (moved > 0) & (moved < clone.threshold)
+        moved = np.where(entering, whole(rounds.seed, state, ward.ids[rows], day, moved), moved)
+        leaving = small & (moved > 2 * clone.threshold)
+        small = (small | entering) & ~leaving
+        ward.small[place, rows] = small
+        ward.cells[place, rows] = moved
+        ward.net[place, rows] = net
+        if not np.array_equal(moved, cells):
+            changed[state] = moved
+        alive |= small & (moved > 0)
+        large = ~small & (moved > 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = np.floor(log(np.where(large, moved / clone.threshold, 1.0)) / _FASTEST_FALL)
+        wait = np.where(large, np.minimum(wait, np.clip(reach, 1.0, _LONGEST_WAIT)), wait)
+    wait = np.where(alive, 1.0, wait)
+    ward.grid_day[rows] = time
+    ward.agenda["grid"][rows] = time + wait
+    if changed:
+        touched = np.zeros(len(rows), bool)
+        for state, moved in changed.items():
+            touched |= moved != ensemble.y[rows, model.system.states.index(state)]
+        rounds.kernel.change(
+            ensemble, rows[touched], parameters={}, states={state: m[touched] for state, m in changed.items()}
+        )
+
+
+def _moved(
+    rounds: Rounds,
+    state: str,
+    place: int,
+    rows: Ints,
+    day: Ints,
+    cells: Floats,
+    birth: Floats,
+    net: Floats,
+    step: Floats,
+) -> Floats:
+    """Cells of one clone after the day: by whole numbers where it was small."""
+    ward = rounds.ward
+    was = ward.small[place, rows] & (step > 0)
+    moved = cells.copy()
+    if not was.any():
+        return moved
+    these = rows[was]
+    before, mean = ward.cells[place, these], cells[was]
+    integral = (net[was] + ward.net[place, these]) / 2 * step[was]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shrunk = log(np.where(before > 0, mean / np.where(before > 0, before, 1.0), 1.0))
+    # fewer than the rates explain: the rest went elsewhere (into another clone)
+    integral = np.where((before > 0) & (mean < before * exp(integral)), shrunk, integral)
+    moved[was] = next_number(
+        rounds.seed, state, ward.ids[these], day[was], before, mean, integral, birth[was], step[was]
+    )
+    return moved

@@ -1,0 +1,157 @@
+"""What the clinic knows and plans for every patient: plain arrays, one column a patient, changed by the rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.dosing.course import NEVER, Course, begin_course
+from virtuall.population import Population
+from virtuall.simulation.bind import Binding
+from virtuall.simulation.protocol import Protocol
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+TIMERS = ("dose", "review", "transplant", "transplant_end", "next_line", "next_line_end", "grid", "horizon")
+
+
+@dataclass(eq=False)
+class Ward:
+    """The clinic's side of a simulation of N patients, K observables, S schedules, E events, C clones.
+
+    Times are days on each patient's own clock; NaN: did not happen; infinite: not planned.
+    """
+
+    ids: Ints
+    active: Flags
+    course: Course
+    agenda: dict[str, Floats]
+    samples: Floats
+    results: Floats
+    repeats: Ints
+    pending: Floats
+    latest: Floats
+    sampled: Ints
+    event_grade: Ints
+    event_consequence: Ints
+    event_end: Floats
+    event_quiet: Floats
+    event_count: Ints
+    rank: Ints
+    best: Ints
+    in_remission: Flags
+    relapsed: Flags
+    deciding: Flags
+    assessed: Ints
+    lines: Ints
+    transplanted: Flags
+    inpatient_until: Floats
+    small: Flags
+    cells: Floats
+    net: Floats
+    grid_day: Floats
+    days: dict[str, Floats] = field(default_factory=dict)
+    words: dict[str, NDArray[np.object_]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+# What happens at most once, as days; the frame of outcomes has a column for each.
+FIRST_TIMES = (
+    "response_day",
+    "cr_day",
+    "mrd_day",
+    "relapse_day",
+    "transplant_day",
+    "next_line_day",
+    "off_protocol_day",
+    "death_day",
+    "last_day",
+)
+
+
+def open_ward(protocol: Protocol, binding: Binding, patients: Population, clones: int, days: float) -> Ward:
+    """Everybody at enrollment: the first cycle due, nothing known."""
+    n = len(patients)
+    schedules, observables = len(protocol.monitoring.schedules), len(protocol.monitoring.observables)
+    events = len(binding.events)
+
+    def never(*shape: int) -> Floats:
+        return np.full((*shape, n), NEVER)
+
+    def none(*shape: int) -> Ints:
+        return np.zeros((*shape, n), np.int64)
+
+    ward = Ward(
+        ids=patients.ids,
+        active=np.ones(n, bool),
+        course=begin_course(protocol.regimen, patients.columns["weight"], _body_surface(patients)),
+        agenda={name: never() for name in TIMERS},
+        samples=never(schedules),
+        results=never(schedules),
+        repeats=none(schedules),
+        pending=np.full((schedules, observables, n), np.nan),
+        latest=np.full((observables, n), np.nan),
+        sampled=none(schedules),
+        event_grade=none(events),
+        event_consequence=none(events),
+        event_end=never(events),
+        event_quiet=np.full((events, n), -NEVER),
+        event_count=none(events),
+        rank=none(),
+        best=none(),
+        in_remission=np.zeros(n, bool),
+        relapsed=np.zeros(n, bool),
+        deciding=np.zeros(n, bool),
+        assessed=none(),
+        lines=none(),
+        transplanted=np.zeros(n, bool),
+        inpatient_until=np.zeros(n),
+        small=np.zeros((clones, n), bool),
+        cells=np.zeros((clones, n)),
+        net=np.zeros((clones, n)),
+        grid_day=np.zeros(n),
+    )
+    ward.agenda["grid"][:] = 0.0
+    ward.agenda["horizon"][:] = days
+    ward.days = {name: np.full(n, np.nan) for name in FIRST_TIMES} | {"bed_days": np.zeros(n)}
+    ward.words = {
+        "off_protocol_reason": np.full(n, "", object),
+        "death_cause": np.full(n, "", object),
+        "relapse_phenotype": np.full(n, "", object),
+    }
+    return ward
+
+
+def _body_surface(patients: Population) -> Floats:
+    """Body surface (m2) is the model's constant; the rounds replace this stand-in once the kernel has it."""
+    return np.full(len(patients), np.nan)
+
+
+def next_stop(ward: Ward, rows: Ints) -> Floats:
+    """The earliest plan of each of these patients."""
+    stop = ward.course.next_time[rows]
+    for times in ward.agenda.values():
+        stop = np.minimum(stop, times[rows])
+    for block in (ward.samples, ward.results, ward.event_end):
+        for times in block:
+            stop = np.minimum(stop, times[rows])
+    return stop
+
+
+def admit(ward: Ward, rows: Ints, time: Floats, length: Floats) -> None:
+    """Days in hospital from now on; days already counted are not counted again."""
+    until = time + length
+    start = np.maximum(time, ward.inpatient_until[rows])
+    ward.days["bed_days"][rows] += np.maximum(until - start, 0.0)
+    ward.inpatient_until[rows] = np.maximum(ward.inpatient_until[rows], until)
+
+
+def discharge(ward: Ward, rows: Ints, time: Floats) -> None:
+    """Take back bed days that a death or the end of follow-up leaves unused."""
+    ward.days["bed_days"][rows] -= np.maximum(ward.inpatient_until[rows] - time, 0.0)
+    ward.inpatient_until[rows] = np.minimum(ward.inpatient_until[rows], time)

@@ -1,0 +1,193 @@
+"""The design of a trial: ``design.toml`` of its folder.
+
+::
+
+    [trial]
+    title = "TOWER"
+    about = "Whom against whom."
+    horizon = "36 month"                 # how long a patient is simulated at most
+    also_scored = ["pooled_relapsed"]    # folders whose published rows are computed from these patients too
+    source = "tower_response"
+    mark = "V"
+
+    [[arm]]
+    name = "control"
+    size = 134                           # patients of the published trial
+    never_treated = 25                   # how many of them never got a dose
+    cohort = "adult_relapsed"
+    protocol = "chemotherapy/salvage"
+
+    [accrual]
+    period = "20.5 month"                # uniform over it
+
+    [cut]
+    deaths = 248                         # over all arms
+    follow_up = "11.7 month"             # published median, shown beside the simulated one; may be left out
+
+    [figures]
+    last = "24 month"                    # survival is drawn up to here,
+    every = "3 month"                    # with the numbers at risk at these times
+    response_by = "12 week"              # window of response in the figures
+    burden = [0.05, 0.25, 0.50, 1.01]    # edges of the strata of marrow blasts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from virtuall.model.shelf import open_shelf
+from virtuall.texts.table import Table, reading
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+        Patients of the published trial.
+    never_treated : float
+        Chance of a patient never to get a dose.
+    cohort, protocol : str
+        Names in the library.
+    """
+
+    name: str
+    size: int
+    never_treated: float
+    cohort: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the report draws: days, days, days, and edges of strata (fractions of marrow blasts)."""
+
+    last: float
+    every: float
+    response_by: float
+    burden: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """A trial.
+
+    Attributes
+    ----------
+    name, title, about : str
+    arms : tuple of Arm
+    horizon : float
+        Days that a patient is simulated at most.
+    accrual : float
+        Days over which patients enter.
+    deaths : int
+        Over all arms, at which the data are cut.
+    follow_up : float or None
+        Published median of follow-up in days, for comparison.
+    also_scored : tuple of str
+        Other folders of trials whose rows are computed from these patients.
+    figures : Figures
+    folder : Path
+    """
+
+    name: str
+    title: str
+    about: str
+    arms: tuple[Arm, ...]
+    horizon: float
+    accrual: float
+    deaths: int
+    follow_up: float | None
+    also_scored: tuple[str, ...]
+    figures: Figures
+    folder: Path
+
+    @property
+    def size(self) -> int:
+        """Patients of one replicate, all arms."""
+        return sum(arm.size for arm in self.arms)
+
+
+def load_design(name: str, library: Sequence[Path | str] = ()) -> Design:
+    """Read the design of a trial by its name.
+
+    Raises
+    ------
+    InputError
+        When the library has no such trial; names the nearest one.
+    Problems
+        With every error of the text.
+    """
+    return read_design(open_shelf(library).trial(name))
+
+
+def read_design(path: Path) -> Design:
+    """Read ``design.toml``.
+
+    Raises
+    ------
+    TextError, Problems
+        With every error of the text, by file and line.
+    """
+    with reading(path) as table:
+        trial, accrual, cut = table.table("trial"), table.table("accrual"), table.table("cut")
+        for part in (trial, accrual, cut):
+            part.source()
+        arms = read_arms(table)
+        deaths = cut.integer("deaths", low=1)
+        if arms and deaths > sum(arm.size for arm in arms):
+            cut.problem("more deaths than patients", "deaths", given=deaths)
+        design = Design(
+            name=path.parent.name,
+            title=trial.text("title"),
+            about=trial.text("about"),
+            arms=arms,
+            horizon=trial.days("horizon", low=1),
+            accrual=accrual.days("period", low=0),
+            deaths=deaths,
+            follow_up=cut.days("follow_up", low=0, default=None),
+            also_scored=trial.texts("also_scored", default=()),
+            figures=_figures(table.table("figures")),
+            folder=path.parent,
+        )
+    return design
+
+
+def read_arms(table: Table) -> tuple[Arm, ...]:
+    """Read the tables ``[[arm]]`` of a text; problems are noted in `table`."""
+    arms = tuple(_arm(each) for each in table.tables("arm", at_least=1))
+    names = [arm.name for arm in arms]
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            table.problem("two arms have one name", "arm", given=name)
+    return arms
+
+
+def _arm(table: Table) -> Arm:
+    table.source()
+    size = table.integer("size", low=1)
+    never = table.integer("never_treated", low=0, high=size, default=0)
+    return Arm(
+        name=table.text("name"),
+        size=size,
+        never_treated=never / max(size, 1),
+        cohort=table.text("cohort"),
+        protocol=table.text("protocol"),
+    )
+
+
+def _figures(table: Table) -> Figures:
+    edges = table.numbers("burden", default=())
+    if list(edges) != sorted(set(edges)):
+        table.problem("burden must be ascending fractions", "burden")
+    return Figures(
+        last=table.days("last", low=1),
+        every=table.days("every", low=1),
+        response_by=table.days("response_by", low=0),
+        burden=edges,
+    )

@@ -1,0 +1,223 @@
+"""Run a trial on virtual patients: every arm, every replicate, the data cut, and the published rows.
+
+A replicate is one trial of the published size. All replicates of an arm are simulated as one population; a
+patient's id is told by replicate and place in it, so replicate 7 of 20 and replicate 7 of 100 hold the same
+patients with the same fates.
+
+Who is never treated is drawn for each patient with the published chance. The published number itself, in
+every replicate, would leave out what chance does to it in a trial of this size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.core.errors import InputError
+from virtuall.core.random import uniform
+from virtuall.model.shelf import open_shelf
+from virtuall.trial.accrual import cut_data
+from virtuall.trial.charted import EventColumn
+from virtuall.trial.design import Arm, Design, load_design
+from virtuall.trial.mapping import Mapped, check_mapping, read_mapping
+from virtuall.trial.published import Published, read_published
+from virtuall.trial.scoring import RESAMPLES, TrialRow, check_units, score_trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The published rows of one folder and how they are computed."""
+
+    published: tuple[Published, ...]
+    mapped: Mapped
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial that was run.
+
+    Attributes
+    ----------
+    design : Design
+    seed, replicates : int
+    rows : tuple of TrialRow
+        Simulated beside published, in the order of publication; then those of `Design.also_scored`.
+    outcomes : pandas.DataFrame
+        One row a patient as known at the data cut, all replicates stacked, with ``replicate``, ``arm``,
+        ``accrual_day``, ``cut_day`` and ``follow_up``.
+    events : pandas.DataFrame
+        The key entries of their charts; whole, not cut.
+    failed : int
+        Patients whose simulation ended with an error code; they stay in, censored where it ended.
+    provenance : mapping
+        By arm: versions, seed, cohort, protocol, fingerprint.
+    mapped : Mapped
+        How the trial's own rows are computed.
+    library : tuple of Path
+        The user's own library folders.
+    """
+
+    design: Design
+    seed: int
+    replicates: int
+    rows: tuple[TrialRow, ...]
+    outcomes: pd.DataFrame
+    events: pd.DataFrame
+    failed: int
+    provenance: Mapping[str, Mapping[str, Any]]
+    mapped: Mapped
+    library: tuple[Path, ...] = ()
+
+    @property
+    def patients(self) -> int:
+        """Patients of all replicates together."""
+        return len(self.outcomes)
+
+    def as_json(self) -> dict[str, Any]:
+        """The result with the keys promised for ``--json``."""
+        return {
+            "trial": self.design.name,
+            "seed": self.seed,
+            "replicates": self.replicates,
+            "patients": self.patients,
+            "failed": self.failed,
+            "rows": [row.as_json() for row in self.rows],
+        }
+
+
+def run_trial(
+    name: str,
+    seed: int = 1,
+    replicates: int = 100,
+    processes: int = 2,
+    library: Sequence[Path | str] = (),
+    *,
+    resamples: int = RESAMPLES,
+) -> TrialResult:
+    """Run a trial of the library.
+
+    Parameters
+    ----------
+    name : str
+        Folder under ``trials`` that holds a ``design.toml``.
+    seed : int
+    replicates : int
+        How many trials of the published size.
+    processes : int
+        Does not change a bit of the result.
+    library : sequence of Path
+        The user's own library folders.
+    resamples : int
+        For the width that sampling alone would give; 0 leaves it out.
+
+    Raises
+    ------
+    InputError
+        When the library has no such trial, or `replicates` is less than 1.
+    Problems
+        With every error in the texts of the trial.
+    """
+    if replicates < 1:
+        raise InputError("a trial needs at least one replicate", given=replicates)
+    design = load_design(name, library)
+    tables = [read_rows(each, library) for each in (design.name, *design.also_scored)]
+    arms = [_simulate_arm(design, arm, seed, replicates, processes, library) for arm in design.arms]
+    whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
+    draws = uniform(seed, "accrual", whole["patient"].to_numpy())
+    outcomes = cut_data(whole, draws, period=design.accrual, deaths=design.deaths)
+    charted = events[events["kind"].isin(_kinds(tables))]
+    rows = [
+        row
+        for table in tables
+        for row in score_trial(
+            outcomes, charted, table.published, table.mapped, seed=seed, resamples=resamples
+        )
+    ]
+    return TrialResult(
+        design=design,
+        seed=seed,
+        replicates=replicates,
+        rows=tuple(rows),
+        outcomes=outcomes,
+        events=events,
+        failed=int(np.count_nonzero(whole["status"])),
+        provenance={arm.name: run.provenance for arm, run in zip(design.arms, arms, strict=True)},
+        mapped=tables[0].mapped,
+        library=tuple(Path(each) for each in library),
+    )
+
+
+def read_rows(folder: str, library: Sequence[Path | str] = ()) -> Rows:
+    """Read and check the published rows of a folder under ``trials``, and how they are computed.
+
+    Raises
+    ------
+    InputError, TextError, Problems
+    """
+    shelf = open_shelf(library)
+    path = shelf.file(f"trials/{folder}/endpoints.toml")
+    published, mapped = read_published(shelf.file(f"trials/{folder}/published.csv")), read_mapping(path)
+    check_mapping(mapped, published, where=str(path))
+    check_units(mapped, published)
+    return Rows(published, mapped)
+
+
+def patient_ids(design: Design, arm: Arm, replicates: int) -> Ids:
+    """Ids of an arm's patients: replicates follow each other, within each the arms in their order."""
+    first = sum(other.size for other in design.arms[: design.arms.index(arm)])
+    places = np.arange(first, first + arm.size, dtype=np.int64)
+    return (np.arange(replicates, dtype=np.int64)[:, None] * design.size + places).ravel()
+
+
+def ever_treated(arm: Arm, seed: int, ids: Ids) -> NDArray[np.bool_]:
+    """Who gets at least one dose of the assigned therapy."""
+    return np.asarray(uniform(seed, "never treated", ids) >= arm.never_treated)
+
+
+def stacked(
+    design: Design, outcomes: Sequence[pd.DataFrame], events: Sequence[pd.DataFrame]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The arms' outcomes and events under each other, with ``replicate`` and ``arm`` told by the id."""
+    import pandas as pd
+
+    parts = [
+        frame.assign(arm=arm.name, replicate=frame["patient"] // design.size)
+        for arm, frame in zip(design.arms, outcomes, strict=True)
+    ]
+    charts = [frame for frame in events if len(frame)] or list(events[:1])
+    return pd.concat(parts, ignore_index=True), pd.concat(charts, ignore_index=True)
+
+
+def _simulate_arm(
+    design: Design, arm: Arm, seed: int, replicates: int, processes: int, library: Sequence[Path | str]
+) -> Any:
+    from virtuall.population import sample
+    from virtuall.simulation.protocol import load_protocol
+    from virtuall.simulation.simulate import simulate
+
+    ids = patient_ids(design, arm, replicates)
+    patients = sample(arm.cohort, len(ids), seed, library=library, ids=ids)
+    return simulate(
+        patients,
+        load_protocol(arm.protocol, library=library),
+        days=design.horizon,
+        treated=ever_treated(arm, seed, ids),
+        record=(),
+        chart="key",
+        processes=processes,
+    )
+
+
+def _kinds(tables: Sequence[Rows]) -> set[str]:
+    columns = [row.column for table in tables for row in table.mapped.rows]
+    return {column.kind for column in columns if isinstance(column, EventColumn)}

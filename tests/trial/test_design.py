@@ -1,0 +1,150 @@
+"""The design of a trial: what ships, and errors that name the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from virtuall.core.errors import InputError, Problems
+from virtuall.model.shelf import open_shelf
+from virtuall.trial.check_design import CheckDesign, read_check
+from virtuall.trial.checkers import CHECKERS
+from virtuall.trial.design import Design, load_design, read_design
+
+TEXT = """
+[trial]
+title = "Made up"
+about = "One against another."
+horizon = "24 month"
+source = "assumption"
+mark = "A"
+why = "made up"
+
+[[arm]]
+name = "one"
+size = 20
+never_treated = 5
+cohort = "adult_relapsed"
+protocol = "a/b"
+
+[[arm]]
+name = "two"
+size = 10
+cohort = "adult_relapsed"
+protocol = "a/c"
+
+[accrual]
+period = "10 month"
+
+[cut]
+deaths = 12
+
+[figures]
+last = "24 month"
+every = "6 month"
+response_by = "12 week"
+burden = [0.05, 0.5, 1.01]
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "trials" / "made_up" / "design.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_design_is_read(tmp_path: Path) -> None:
+    design = read_design(written(tmp_path, TEXT))
+    assert (design.name, design.title, design.size, design.deaths) == ("made_up", "Made up", 30, 12)
+    assert [arm.never_treated for arm in design.arms] == [0.25, 0.0]
+    assert design.accrual == pytest.approx(304.375)
+    assert design.figures.response_by == 84
+
+
+def test_the_users_own_library_adds_a_trial(tmp_path: Path) -> None:
+    written(tmp_path, TEXT)
+    assert load_design("made_up", [tmp_path]).arms[1].protocol == "a/c"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "two"', 'name = "one"', "two arms have one name"),
+        ("deaths = 12", "deaths = 31", "more deaths than patients"),
+        ("never_treated = 5", "never_treated = 21", "must be at most 20"),
+        ("size = 10", "size = 0", "must be at least 1"),
+        ('period = "10 month"', 'period = "10 kg"', "design.toml:"),
+        ("[0.05, 0.5, 1.01]", "[0.5, 0.05, 1.01]", "ascending"),
+        ("deaths = 12", "death = 12", "death"),
+        ("why =", "because =", "because"),
+    ],
+)
+def test_a_wrong_design_is_refused_with_its_place(tmp_path: Path, old: str, new: str, words: str) -> None:
+    with pytest.raises(Problems, match=words) as caught:
+        read_design(written(tmp_path, TEXT.replace(old, new, 1)))
+    assert "design.toml:" in str(caught.value)
+
+
+def test_an_unknown_trial_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="tower"):
+        load_design("towr")
+
+
+def test_every_design_and_check_that_ships_can_be_read_and_names_what_exists() -> None:
+    shelf = open_shelf()
+    texts: list[Design | CheckDesign] = [
+        *(read_design(path) for path in shelf.trials.values()),
+        *(read_check(path) for path in shelf.matching("trials/*/check.toml").values()),
+    ]
+    assert {text.name for text in texts} >= {"tower", "pk_label", "mt103_202_pd", "nhl_il6"}
+    for text in texts:
+        for arm in text.arms:
+            shelf.cohort(arm.cohort)
+            shelf.protocol(arm.protocol)
+
+
+def test_tower_has_the_published_sizes() -> None:
+    design = load_design("tower")
+    assert [arm.size for arm in design.arms] == [271, 134]
+    assert [round(arm.size * arm.never_treated) for arm in design.arms] == [4, 25]
+    assert design.deaths == 248
+    assert design.accrual == pytest.approx(20.5 * 30.4375)
+
+
+def test_the_grid_of_a_check_holds_every_time_a_row_reads() -> None:
+    from virtuall.trial.run import read_rows
+    from virtuall.trial.traced import SignalColumn
+
+    for path in open_shelf().matching("trials/*/check.toml").values():
+        check = read_check(path)
+        names = {arm.name for arm in check.arms}
+        for row in read_rows(check.name).mapped.rows:
+            if isinstance(row.column, SignalColumn):
+                first, last = row.column.first - 1e-9, row.column.last + 1e-9
+                assert ((check.times >= first) & (check.times <= last)).any(), str(row.where)
+            assert row.group["arm"] in names, str(row.where)
+
+
+def test_the_signals_of_every_check_exist_in_the_model() -> None:
+    from virtuall.model.load import load_system
+    from virtuall.trial.run import read_rows
+    from virtuall.trial.traced import SignalColumn
+
+    known = dict(load_system().system.signals)
+    for path in open_shelf().matching("trials/*/check.toml").values():
+        check = read_check(path)
+        columns = [row.column for row in read_rows(check.name).mapped.rows]
+        read = {column.signal for column in columns if isinstance(column, SignalColumn)}
+        assert {*check.signals, *read} <= set(known)
+
+
+def test_the_trials_that_ship_pass_the_check_and_a_broken_one_does_not(tmp_path: Path) -> None:
+    shelf = open_shelf()
+    for pattern, checker in CHECKERS.items():
+        assert shelf.matching(pattern)
+        for path in shelf.matching(pattern).values():
+            assert checker(path) is None
+    with pytest.raises(Problems):
+        CHECKERS["trials/*/design.toml"](written(tmp_path, TEXT.replace("size = 20", "size = 2", 1)))
