@@ -89,9 +89,11 @@ def clinic(monkeypatch: pytest.MonkeyPatch) -> SmallClinic:
     import importlib
 
     small = SmallClinic()
-    population = importlib.import_module("virtuall.population")
-    simulate = importlib.import_module("virtuall.simulate")
-    monkeypatch.setattr(population, "sample", small.sample)
-    monkeypatch.setattr(simulate, "load_protocol", small.load_protocol, raising=False)
-    monkeypatch.setattr(simulate, "simulate", small.simulate, raising=False)
+    # By module and not by a dotted name: the package's own attribute `simulate` is a function.
+    for module, name in (
+        ("population", "sample"),
+        ("simulation.protocol", "load_protocol"),
+        ("simulation.simulate", "simulate"),
+    ):
+        monkeypatch.setattr(importlib.import_module(f"virtuall.{module}"), name, getattr(small, name))
     return small

@@ -65,7 +65,8 @@ def test_other_names_lead_to_the_sheet(call, name) -> None:
 
 def test_a_sheet_has_its_sources_and_the_published_figures(call) -> None:
     out = call("explain", "blinatumomab", "--as-of", "2024-11-11").out
-    for topic in ("How it works", "Use", "Dosing", "Cycles", "Setting", "Nervous system", "Infusion reactions"):
+    topics = ("How it works", "Use", "Dosing", "Cycles", "Setting", "Nervous system", "Infusion reactions")
+    for topic in topics:
         assert f"\n{topic}\n" in out
     assert "[acs_antibodies] American Cancer Society" in out
     assert "OS median: 7.70 months" in out
@@ -94,8 +95,9 @@ def test_a_wrong_sheet_tells_all_that_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(Problems) as found:
         read_sheet(path)
     text = str(found.value)
-    for problem in ("summary is missing", "did you mean 'text'", "text is missing", "unknown mark", "not a day"):
+    for problem in ("summary is missing", "did you mean 'text'", "text is missing", "unknown mark"):
         assert problem in text
+    assert "not a day" in text
     assert "explain.toml:6" in text
 
 

@@ -6,9 +6,9 @@ from virtuall.core.random import exponential, normal, philox, uniform
 def test_philox_known_answers() -> None:
     """Known answers of the Random123 distribution for philox4x32-10."""
     zero = tuple(np.zeros(1, np.uint64) for _ in range(4))
-    assert [int(w[0]) for w in philox(zero, (0, 0))] == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
+    assert [int(w[0]) for w in philox(zero, (np.uint64(0), np.uint64(0)))] == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
     ones = tuple(np.full(1, 0xFFFFFFFF, np.uint64) for _ in range(4))
-    found = [int(w[0]) for w in philox(ones, (0xFFFFFFFF, 0xFFFFFFFF))]
+    found = [int(w[0]) for w in philox(ones, (np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF)))]
     assert found == [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
 
 
@@ -16,6 +16,7 @@ def test_a_draw_depends_on_its_key_alone() -> None:
     everybody = uniform(7, "age", np.arange(1000))
     assert uniform(7, "age", 412)[()] == everybody[412]
     assert np.array_equal(uniform(7, "age", [9, 3]), everybody[[9, 3]])
+    assert np.array_equal(uniform(7, ["sex", "age"], [9, 3])[1], everybody[[9, 3]])
     assert not np.any(everybody == uniform(7, "sex", np.arange(1000)))
     assert not np.any(everybody == uniform(8, "age", np.arange(1000)))
     assert not np.any(everybody == uniform(7, "age", np.arange(1000), 1))

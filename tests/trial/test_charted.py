@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from virtuall.core.errors import InputError
-from virtuall.trial.charted import EventColumn, with_events
+from virtuall.trial.charted import EventColumn, during_treatment, with_events, with_first_response
 
 OUTCOMES = pd.DataFrame({"patient": [7, 3, 9], "arm": ["a", "a", "b"], "follow_up": [100.0, 100.0, 30.0]})
 EVENTS = pd.DataFrame(
@@ -55,3 +55,17 @@ def test_no_events_at_all() -> None:
 def test_patients_must_be_unique() -> None:
     with pytest.raises(InputError, match="ids of their own"):
         with_events(pd.concat([OUTCOMES, OUTCOMES]), EVENTS, [], {})
+
+
+def test_events_count_until_some_time_after_the_protocol() -> None:
+    outcomes = OUTCOMES.assign(off_protocol_day=[10.0, 10.0, float("nan")])
+    counted = during_treatment(EVENTS, outcomes, 30.0)
+    assert list(zip(counted["patient"], counted["day"], strict=True)) == [(7, 2), (7, 4), (9, 40), (4, 1)]
+
+
+def test_cycle_and_level_of_the_first_response() -> None:
+    rows = [(7, 30.0, "response", "CRi", 1), (7, 72.0, "response", "CR", 2), (9, 200.0, "response", "CR", 0)]
+    events = pd.DataFrame(rows, columns=["patient", "day", "kind", "what", "cycle"])
+    known = with_first_response(OUTCOMES.assign(response_day=[30.0, float("nan"), float("nan")]), events)
+    assert known["response_level"].tolist() == ["CRi", "none", "none"], "a response to a later line is none"
+    assert known["response_cycle"].fillna(-1).tolist() == [1, -1, -1]

@@ -50,14 +50,25 @@ def fake_simulate(patients: Any, protocol: Any, **options: Any) -> SimpleNamespa
             "prior_transplant": patients.columns["prior_transplant"] > 0, "treated": treated,
             "cycles_started": np.where(treated, 2, 0),
             "best_response": np.where(responds, "CR", "none"), "response_day": response,
-            "response_cycle": np.where(responds, 1.0, np.nan), "cr_day": response,
+            "cr_day": response,
             "mrd_negative": responds, "mrd_day": response, "relapse_day": relapse, "relapse_phenotype": "",
             "transplant_day": np.where(uniform(seed, "fake transplant", ids) < 0.5, response + 30, np.nan),
-            "next_line_day": np.nan, "death_day": death, "death_cause": "",
+            "next_line_day": np.nan, "off_protocol_day": np.nan, "death_day": death, "death_cause": "",
             "last_day": np.where(np.isnan(death), days, death),
         }
     )  # fmt: skip
-    events = pd.DataFrame({"patient": ids[::7], "day": 3.0, "kind": "crs", "value": 3.0})
+    answered = ids[responds]
+    events = pd.concat(
+        [
+            pd.DataFrame(
+                {"patient": ids[::7], "day": 3.0, "kind": "crs", "what": "crs", "value": 3.0, "cycle": 1}
+            ),
+            pd.DataFrame(
+                {"patient": answered, "day": 30.0, "kind": "response", "what": "CR", "value": 0.0, "cycle": 1}
+            ),
+        ],
+        ignore_index=True,
+    )
     names, times = options.get("record") or (), options.get("times", np.arange(2.0))
     units = {"cd8_blood": "cell/uL", "b_cells_blood": "cell/uL"}
     signals = xr.Dataset(
@@ -134,6 +145,7 @@ def test_rows_are_all_there_and_the_json_has_the_promised_keys() -> None:
     json.dumps(told, allow_nan=False)
     rows = {row.target: row for row in result.rows}
     assert len(rows) == len(told["rows"])
+    assert set(result.outcomes["response_cycle"].dropna()) == {1.0}
     for target in ("T0039", "T0040", "T0047", "T0048", "T0049", "T0058", "T0088"):
         assert rows[target].simulated is not None, target
         assert rows[target].replicates == 4

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
 
 from virtuall.cli.options import JsonOption, LibraryOption
 from virtuall.cli.output import NOTICE, print_json
+
+if TYPE_CHECKING:
+    from virtuall.model.check import Checker
 
 
 def check_texts(library: LibraryOption = None, json: JsonOption = False) -> None:
@@ -13,13 +20,7 @@ def check_texts(library: LibraryOption = None, json: JsonOption = False) -> None
 
     All problems are printed at once, each with file and line; the exit code is 1 when there are any.
     """
-    from virtuall.model import check
-    from virtuall.report.explain import CHECKERS as SHEETS
-    from virtuall.report.patient_panels import PANELS, read_panels
-    from virtuall.simulation.checkers import CHECKERS
-
-    readers = {**CHECKERS, **SHEETS, PANELS: read_panels}
-    problems = [str(problem) for problem in check(library or (), readers)]
+    problems = problems_of(library or [])
     if json:
         print_json({"sound": not problems, "problems": problems, "notice": NOTICE})
     else:
@@ -28,3 +29,38 @@ def check_texts(library: LibraryOption = None, json: JsonOption = False) -> None
             print(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''}.")
     if problems:
         raise typer.Exit(1)
+
+
+def problems_of(library: list[Path]) -> list[str]:
+    """Everything that is wrong in the texts, one problem a line, none twice."""
+    from virtuall.core.errors import InputError, VirtuallError
+    from virtuall.model import check
+
+    try:
+        found = check(library, readers(library))
+    except InputError:
+        raise  # there is no such folder
+    except VirtuallError as error:  # a text that the readers of others need: a unit of a product, say
+        found = [error, *check(library)]
+    return list(dict.fromkeys(line for problem in found for line in str(problem).splitlines()))
+
+
+def readers(library: list[Path]) -> Mapping[str, Checker]:
+    """The reader of every kind of text beside equations and their numbers, by pattern of the file."""
+    from virtuall.report.explain import CHECKERS as SHEETS
+    from virtuall.report.patient_panels import PANELS, read_panels
+    from virtuall.simulation.checkers import checkers
+    from virtuall.trial.check_design import read_check
+    from virtuall.trial.design import read_design
+    from virtuall.trial.mapping import read_mapping
+    from virtuall.trial.published import read_published
+
+    return {
+        **checkers(tuple(library)),
+        "trials/*/design.toml": read_design,
+        "trials/*/check.toml": read_check,
+        "trials/*/endpoints.toml": read_mapping,
+        "trials/*/published.csv": read_published,
+        **SHEETS,
+        PANELS: read_panels,
+    }

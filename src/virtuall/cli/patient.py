@@ -113,7 +113,8 @@ def _simulated(
         raise InputError("the patient's cohort is not said", allowed=allowed, hint="name it: --cohort C")
     shelf.cohort(cohort)
     from virtuall.population import sample
-    from virtuall.simulation import load_protocol, simulate
+    from virtuall.simulation.protocol import load_protocol
+    from virtuall.simulation.simulate import simulate
 
     patients = sample(cohort, 1, seed, library=library, first=chosen)
     result = simulate(patients, load_protocol(protocol, library=library), days=days)

@@ -12,8 +12,8 @@ from virtuall.cli.output import NOTICE, frame_rows, frame_text, print_json
 
 def plan(
     protocol: Annotated[str, typer.Argument(help="Such as THERAPY/NAME; `virtuall list` names them.")],
-    weight: Annotated[float | None, typer.Option(metavar="KG", help="Body weight.")] = None,
-    bsa: Annotated[float | None, typer.Option(metavar="M2", help="Body surface.")] = None,
+    weight: Annotated[float, typer.Option(metavar="KG", help="Body weight.")] = 70.0,
+    bsa: Annotated[float, typer.Option(metavar="M2", help="Body surface.")] = 1.8,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -23,13 +23,16 @@ def plan(
     """
     check_positive("the weight", weight)
     check_positive("the body surface", bsa)
-    from virtuall.simulation import load_protocol
+    from virtuall.model.shelf import open_shelf
+
+    open_shelf(library or ()).protocol(protocol)
     from virtuall.simulation.plan import plan as plan_of
+    from virtuall.simulation.protocol import load_protocol
 
     text = load_protocol(protocol, library=library or ())
-    given = {"weight": weight, "bsa": bsa}
-    table = plan_of(text, **{name: value for name, value in given.items() if value is not None})
+    table = plan_of(text, weight=weight, bsa=bsa)
     if json:
-        print_json({"protocol": protocol, "title": text.title, "plan": frame_rows(table), "notice": NOTICE})
+        about = {"protocol": protocol, "title": text.title, "weight": weight, "bsa": bsa}
+        print_json(about | {"plan": frame_rows(table), "notice": NOTICE})
         return
-    print(f"{text.title}\n\n{frame_text(table)}\n\n{NOTICE}")
+    print(f"{text.title}, {weight:g} kg, {bsa:g} m2\n\n{frame_text(table)}\n\n{NOTICE}")

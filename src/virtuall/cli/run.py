@@ -33,7 +33,7 @@ CHUNK = 500
 _BYTES_OF_PATIENT = 60_000
 _BYTES_OF_VALUE = 8
 # More signals than are recorded when nothing is said: the estimate is an upper one.
-_SIGNALS = 40
+_SIGNALS = 20
 
 
 @dataclass
@@ -74,7 +74,7 @@ def run(
     shelf = open_shelf(library or ())
     shelf.protocol(protocol)
     shelf.cohort(cohort)
-    from virtuall.simulation import load_protocol
+    from virtuall.simulation.protocol import load_protocol
 
     text = load_protocol(protocol, library=library or ())
     check_room(out, n, text, days)
@@ -155,10 +155,12 @@ def _run_chunks(
     library: list[Path],
 ) -> Tally:
     from virtuall.population import sample
-    from virtuall.simulation import simulate
-    from virtuall.store import close, read_manifest, write_chunk
+    from virtuall.simulation.simulate import simulate
+    from virtuall.store import close, read, read_manifest, write_chunk
 
     tally = Tally()
+    if read_manifest(out).chunks:  # of the run that is resumed
+        _count(tally, read(out, signals=False).outcomes)
     try:
         for number in numbers:
             ids = run.patients_of(number)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from virtuall.cli.options import JsonOption, LibraryOption, ProcessesOption, SeedOption, check_least
 from virtuall.cli.output import NOTICE, print_json, remark, write_text
+
+if TYPE_CHECKING:
+    from virtuall.trial.run import TrialResult
 
 
 def trial(
@@ -34,12 +37,13 @@ def trial(
     open_shelf(library or ()).trial(name)  # an unknown name is said before anything heavy is loaded
     from virtuall.trial.run import run_trial
 
-    result = run_trial(name, seed=seed, replicates=replicates, processes=processes, library=library or ())
-    if report is not None:
-        from virtuall.report.trial_page import trial_page
-
-        write_text(report, trial_page(result))
-        remark(f"The report: {report}")
+    try:
+        result = run_trial(name, seed=seed, replicates=replicates, processes=processes, library=library or ())
+        if report is not None:
+            _write_report(report, result, seed, processes, library or [])
+    except KeyboardInterrupt:
+        remark("Stopped: a trial is kept only when it is whole; nothing was written.")
+        raise typer.Exit(130) from None
     if json:
         print_json(result.as_json())
         return
@@ -48,6 +52,16 @@ def trial(
     print(rows_table(result.rows))
     print(f"{result.patients} patients in {replicates} replicates, seed {seed}; {result.failed} failed.")
     print(NOTICE)
+
+
+def _write_report(report: Path, result: TrialResult, seed: int, processes: int, library: list[Path]) -> None:
+    """Write the page, with the checks of the drug's kinetics and effects that the library lists."""
+    from virtuall.report.trial_page import trial_page
+    from virtuall.trial.check_run import run_checks
+
+    checks = run_checks(seed=seed, processes=processes, library=library)
+    write_text(report, trial_page(result, checks))
+    remark(f"The report: {report}")
 
 
 def check_file(path: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,16 +105,34 @@ def _schedule(table: Table, names: tuple[str, ...]) -> Schedule:
 
 
 def measured(
-    observable: Observable, truth: Floats, seed: int, purpose: str, patients: Ints, occurrence: Ints
+    observables: Sequence[Observable], truth: Floats, seed: int, schedule: str, patients: Ints, occurrence: Ints
 ) -> Floats:
-    """What the laboratory reports for these true values, in the observable's unit."""
-    reported = truth
-    if observable.noise > 0:
-        reported = reported * exp(observable.noise * normal(seed, purpose, patients, occurrence))
-    reported = np.minimum(reported, observable.highest)
-    if observable.read > 0:
-        reported = _counted(reported, observable.read, uniform(seed, f"{purpose} count", patients, occurrence))
-    return np.where(reported < observable.limit, 0.0, reported)
+    """What the laboratory reports for one sample of each patient.
+
+    Parameters
+    ----------
+    observables : K observables of the schedule
+    truth : float64[K, n]
+        True values in the units of the observables.
+    schedule : str
+        Name of the schedule; with the occurrence it keys the noise.
+    patients, occurrence : int64[n]
+        Ids, and which sample of this schedule it is.
+
+    Returns
+    -------
+    float64[K, n]
+    """
+    purposes = [f"assay {each.name}, {schedule}" for each in observables]
+    noise = np.array([[each.noise] for each in observables])
+    highest = np.array([[each.highest] for each in observables])
+    limit = np.array([[each.limit] for each in observables])
+    reported = np.minimum(truth * exp(noise * normal(seed, purposes, patients, occurrence)), highest)
+    for place, each in enumerate(observables):
+        if each.read > 0:
+            draw = uniform(seed, f"{purposes[place]}, count", patients, occurrence)
+            reported[place] = _counted(reported[place], each.read, draw)
+    return np.where(reported < limit, 0.0, reported)
 
 
 def _counted(share: Floats, read: float, draw: Floats) -> Floats:

@@ -6,6 +6,8 @@ correctly rounded operations (+ - * /) and exact scalings occur. Accurate to abo
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,8 +18,8 @@ _LN2_LOW = 1.90821492927058770002e-10
 _LOG2_E = 1.44269504088896338700
 _OVERFLOW, _UNDERFLOW = 709.782712893384, -745.1332191019412
 _SQRT_HALF = 0.70710678118654752440
-_EXP_TERMS = 14
-_LOG_TERMS = 12
+_EXP_SERIES = tuple(1.0 / math.factorial(term) for term in range(14, -1, -1))
+_LOG_SERIES = tuple(1.0 / (2 * term + 1) for term in range(12, 0, -1))
 
 
 def exp(x: ArrayLike) -> Floats:
@@ -26,9 +28,10 @@ def exp(x: ArrayLike) -> Floats:
     bounded = np.clip(np.where(np.isnan(values), 0.0, values), _UNDERFLOW - 1, _OVERFLOW + 1)
     whole = np.rint(bounded * _LOG2_E)
     rest = (bounded - whole * _LN2_HIGH) - whole * _LN2_LOW
-    total = np.ones_like(rest)
-    for term in range(_EXP_TERMS, 0, -1):
-        total = 1.0 + rest * total / term
+    total = np.full_like(rest, _EXP_SERIES[0])
+    for coefficient in _EXP_SERIES[1:]:
+        total *= rest
+        total += coefficient
     halves = np.floor(whole / 2).astype(np.int64)
     with np.errstate(over="ignore", under="ignore"):  # two scalings reach the ends of the range
         result = np.ldexp(np.ldexp(total, halves), whole.astype(np.int64) - halves)
@@ -47,8 +50,9 @@ def log(x: ArrayLike) -> Floats:
     ratio = (mantissa - 1) / (mantissa + 1)  # log m = 2 atanh(ratio)
     square = ratio * ratio
     total = np.zeros_like(ratio)
-    for term in range(_LOG_TERMS, 0, -1):
-        total = (total + 1.0 / (2 * term + 1)) * square
+    for coefficient in _LOG_SERIES:
+        total += coefficient
+        total *= square
     result = power * _LN2_HIGH + (power * _LN2_LOW + (2 * ratio + 2 * ratio * total))
     result = np.where(values == 0, -np.inf, np.where(values == np.inf, np.inf, result))
     return np.where((values < 0) | np.isnan(values), np.nan, result)

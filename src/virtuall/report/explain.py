@@ -305,7 +305,8 @@ def _figures_text(
         if row.target in simulated:
             other = simulated[row.target]
             words += f"; simulated {simulated_words(other)}"
-            words += "" if other.inside is None else f", {verdict_words(other)}"
+            if other.inside is not None and other.low != other.high:  # one replicate has no interval
+                words += f", {verdict_words(other)}"
         lines += _wrapped(f"{words} [{row.target}, {row.mark}]", "  - ", "    ")
     if not simulated:
         lines += ["", "  The simulated figures beside them: --simulate R, or `virtuall trial`."]

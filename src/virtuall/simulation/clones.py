@@ -78,7 +78,7 @@ def _moved(
 ) -> Floats:
     """Cells of one clone after the day: by whole numbers where it was small."""
     ward = rounds.ward
-    was = ward.small[place, rows] & (step > 0)
+    was = ward.small[place, rows] & (step > 0) & ((ward.cells[place, rows] > 0) | (cells > 0))
     moved = cells.copy()
     if not was.any():
         return moved

@@ -90,7 +90,7 @@ def next_number(
     ``cells`` at the previous grid day (whole), ``mean`` what the equations gave for today, ``net`` the integral of
     the net rate; what the equations gave beyond ``cells * exp(net)`` came from elsewhere.
     """
-    draws = [uniform(seed, f"clone {clone} {part}", patients, day) for part in ("lines", "spread", "entry")]
+    draws = uniform(seed, [f"clone {clone} {part}" for part in ("lines", "spread", "entry")], patients, day)
     from_outside = mean - cells * exp(net)
     entering = np.where(from_outside > 1e-9 * np.maximum(mean, 1.0), from_outside, 0.0)
     return transition(cells, net, birth, step, draws[0], draws[1]) + immigrants(entering, draws[2])

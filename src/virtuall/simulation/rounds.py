@@ -186,12 +186,11 @@ def _sample(rounds: Rounds, rows: Ints) -> None:
             continue
         places = [names.index(name) for name in schedule.observables]
         truth = rounds.kernel.signals(rounds.ensemble, due, [rounds.binding.signal_of[p] for p in places])
-        for column, place in enumerate(places):
-            observable = rounds.protocol.monitoring.observables[place]
-            true = truth[:, column] * rounds.binding.factor_of[place]
-            purpose = f"assay {observable.name}, {schedule.name}"
-            value = measured(observable, true, rounds.seed, purpose, ward.ids[due], ward.sampled[number, due])
-            ward.pending[number, place, due] = value
+        factors = np.array([[rounds.binding.factor_of[p]] for p in places])
+        observables = [rounds.protocol.monitoring.observables[p] for p in places]
+        ward.pending[number][np.ix_(places, due)] = measured(
+            observables, truth.T * factors, rounds.seed, schedule.name, ward.ids[due], ward.sampled[number, due]
+        )
         ward.sampled[number, due] += 1
         ward.results[number, due] = now[due] + schedule.result_after
         ward.repeats[number, due] += 1

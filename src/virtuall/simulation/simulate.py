@@ -126,7 +126,7 @@ def _grid(days: float, every: float, times: ArrayLike | None) -> Floats:
         return grid
     if not 0 < every < np.inf:
         raise InputError("every must be above 0 days", given=every)
-    return np.arange(0.0, days + every / 2, every)
+    return every * np.arange(np.floor(days / every + 1e-9) + 1)
 
 
 @lru_cache(maxsize=4)

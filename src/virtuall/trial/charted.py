@@ -91,3 +91,39 @@ def _cycles(
     start = starts.reindex(chart["patient"]).fillna(0.0).to_numpy(float)
     length = np.array([cycle_days.get(arm, np.nan) for arm in outcomes["arm"].to_numpy(str)[row]], float)
     return np.floor((chart["day"].to_numpy(float) - start) / length) + 1
+
+
+def with_first_response(outcomes: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Add ``response_cycle`` and ``response_level``: cycle and level of the response on ``response_day``.
+
+    Parameters
+    ----------
+    outcomes : pandas.DataFrame
+        With unique ``patient``.
+    events : pandas.DataFrame
+        patient, day, kind, what, cycle; those of the kind ``response`` are read.
+    """
+    answers = events[events["kind"] == "response"].sort_values(["patient", "day"], kind="stable")
+    first = answers.drop_duplicates("patient").set_index("patient")
+    rows = first.reindex(outcomes["patient"])
+    on_that_day = rows["day"].to_numpy(float) == outcomes["response_day"].to_numpy(float)
+    return outcomes.assign(
+        response_cycle=np.where(on_that_day, rows["cycle"].to_numpy(float), np.nan),
+        response_level=np.where(on_that_day, rows["what"].to_numpy(object), "none"),
+    )
+
+
+def during_treatment(events: pd.DataFrame, outcomes: pd.DataFrame, after: float) -> pd.DataFrame:
+    """Events that a trial counts: up to `after` days beyond the day a patient left the protocol.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        patient, day.
+    outcomes : pandas.DataFrame
+        With unique ``patient`` and ``off_protocol_day``, NaN for those still on it.
+    after : float
+        Days.
+    """
+    off = outcomes.set_index("patient")["off_protocol_day"].reindex(events["patient"]).to_numpy(float)
+    return events[~(events["day"].to_numpy(float) > off + after)]

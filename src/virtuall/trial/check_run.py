@@ -83,7 +83,9 @@ def run_check(
 
     rows = read_rows(design.name, library)
     names = _signals(design, rows.mapped)
-    outcomes, events, signals = [], [], {}
+    outcomes: list[pd.DataFrame] = []
+    events: list[pd.DataFrame] = []
+    signals: dict[str, xr.Dataset] = {}
     for place, arm in enumerate(design.arms):
         result = _simulate_arm(design, arm, names, seed, n, processes, library)
         ids = result.outcomes["patient"].to_numpy()

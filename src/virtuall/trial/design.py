@@ -24,6 +24,9 @@
     deaths = 248                         # over all arms
     follow_up = "11.7 month"             # published median, shown beside the simulated one; may be left out
 
+    [events]
+    after = "30 d"                       # events count up to so long after a patient left the protocol
+
     [figures]
     last = "24 month"                    # survival is drawn up to here,
     every = "3 month"                    # with the numbers at risk at these times
@@ -33,6 +36,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +93,8 @@ class Design:
         Over all arms, at which the data are cut.
     follow_up : float or None
         Published median of follow-up in days, for comparison.
+    events_after : float
+        Days after leaving the protocol up to which events count (inf: all).
     also_scored : tuple of str
         Other folders of trials whose rows are computed from these patients.
     figures : Figures
@@ -103,6 +109,7 @@ class Design:
     accrual: float
     deaths: int
     follow_up: float | None
+    events_after: float
     also_scored: tuple[str, ...]
     figures: Figures
     folder: Path
@@ -136,8 +143,10 @@ def read_design(path: Path) -> Design:
     """
     with reading(path) as table:
         trial, accrual, cut = table.table("trial"), table.table("accrual"), table.table("cut")
-        for part in (trial, accrual, cut):
-            part.source()
+        events = table.table("events", default=None)
+        for part in (trial, accrual, cut, events):
+            if part is not None:
+                part.source()
         arms = read_arms(table)
         deaths = cut.integer("deaths", low=1)
         if arms and deaths > sum(arm.size for arm in arms):
@@ -151,6 +160,7 @@ def read_design(path: Path) -> Design:
             accrual=accrual.days("period", low=0),
             deaths=deaths,
             follow_up=cut.days("follow_up", low=0, default=None),
+            events_after=math.inf if events is None else events.days("after", low=0),
             also_scored=trial.texts("also_scored", default=()),
             figures=_figures(table.table("figures")),
             folder=path.parent,

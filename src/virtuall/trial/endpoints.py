@@ -162,8 +162,8 @@ def cycles(patients: Patients, *, statistic: str) -> float:
 
 
 def baseline(patients: Patients, *, column: str, statistic: str) -> float:
-    """A statistic of a baseline column, in the column's unit."""
-    values = _column(patients, column)
+    """A statistic of a baseline column, in the column's unit; who has no value is left out."""
+    values = _finite(patients, column)
     return float(STATISTICS[statistic](values)) if values.size else np.nan
 
 

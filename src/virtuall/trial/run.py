@@ -22,7 +22,7 @@ from virtuall.core.errors import InputError
 from virtuall.core.random import uniform
 from virtuall.model.shelf import open_shelf
 from virtuall.trial.accrual import cut_data
-from virtuall.trial.charted import EventColumn
+from virtuall.trial.charted import EventColumn, during_treatment, with_first_response
 from virtuall.trial.design import Arm, Design, load_design
 from virtuall.trial.mapping import Mapped, check_mapping, read_mapping
 from virtuall.trial.published import Published, read_published
@@ -135,7 +135,7 @@ def run_trial(
     whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
     draws = uniform(seed, "accrual", whole["patient"].to_numpy())
     outcomes = cut_data(whole, draws, period=design.accrual, deaths=design.deaths)
-    charted = events[events["kind"].isin(_kinds(tables))]
+    charted = during_treatment(events[events["kind"].isin(_kinds(tables))], whole, design.events_after)
     rows = [
         row
         for table in tables
@@ -187,15 +187,21 @@ def ever_treated(arm: Arm, seed: int, ids: Ids) -> NDArray[np.bool_]:
 def stacked(
     design: Design, outcomes: Sequence[pd.DataFrame], events: Sequence[pd.DataFrame]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The arms' outcomes and events under each other, with ``replicate`` and ``arm`` told by the id."""
+    """The arms' outcomes and events under each other, with ``replicate`` (told by the id) and ``arm``."""
     import pandas as pd
 
     parts = [
-        frame.assign(arm=arm.name, replicate=frame["patient"] // design.size)
+        frame.assign(
+            arm=arm.name,
+            replicate=frame["patient"] // design.size,
+            # Who dies before the first dose never got one.
+            treated=frame["treated"].astype(bool) & (frame["cycles_started"] > 0),
+        )
         for arm, frame in zip(design.arms, outcomes, strict=True)
     ]
     charts = [frame for frame in events if len(frame)] or list(events[:1])
-    return pd.concat(parts, ignore_index=True), pd.concat(charts, ignore_index=True)
+    together, chart = pd.concat(parts, ignore_index=True), pd.concat(charts, ignore_index=True)
+    return with_first_response(together, chart), chart
 
 
 def _simulate_arm(
