@@ -103,9 +103,11 @@ def test_list_shows_the_users_own_folder(call, tmp_path: Path) -> None:
 
 def test_the_help_comes_at_once() -> None:
     code = "from virtuall.cli.main import main; main(['--help'])"
+    # Compiled modules are kept, as for every user; the first call makes them.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env={**os.environ})
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=kept)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from virtuall.cli.options import JsonOption, LibraryOption
 from virtuall.cli.output import NOTICE, print_json
 
 if TYPE_CHECKING:
+    from virtuall.core.errors import VirtuallError
     from virtuall.model.check import Checker
 
 
@@ -37,12 +38,36 @@ def problems_of(library: list[Path]) -> list[str]:
     from virtuall.model import check
 
     try:
-        found = check(library, readers(library))
+        found = check(library, readers(library)) + _together(library)
     except InputError:
         raise  # there is no such folder
     except VirtuallError as error:  # a text that the readers of others need: a unit of a product, say
         found = [error, *check(library)]
     return list(dict.fromkeys(line for problem in found for line in str(problem).splitlines()))
+
+
+def _together(library: list[Path]) -> list[VirtuallError]:
+    """What is wrong between texts: a protocol, a trial or its published rows that cannot be put together."""
+    from virtuall.core.errors import VirtuallError
+    from virtuall.model.shelf import open_shelf
+    from virtuall.simulation.protocol import load_protocol
+    from virtuall.trial.design import load_design
+    from virtuall.trial.run import read_rows
+
+    shelf = open_shelf(library)
+    whole: list[tuple[Callable[[str, list[Path]], object], Iterable[str]]] = [
+        (load_protocol, shelf.protocols),
+        (load_design, shelf.trials),
+        (read_rows, [name.split("/")[1] for name in shelf.matching("trials/*/endpoints.toml")]),
+    ]
+    problems: list[VirtuallError] = []
+    for load, names in whole:
+        for name in names:
+            try:
+                load(name, library)
+            except VirtuallError as error:
+                problems.append(error)
+    return problems
 
 
 def readers(library: list[Path]) -> Mapping[str, Checker]:

@@ -19,6 +19,9 @@ Ints = NDArray[np.int64]
 # A clone is looked at again before it could have become small: at most this fast (1/d), at most after so many days.
 _FASTEST_FALL = 2.0
 _LONGEST_WAIT = 14.0
+# A small clone moves every day, or every few days when it changes by less than this share in them.
+_CHANGE_IN_A_STEP = 0.25
+_LONGEST_STEP = 4.0
 
 
 def visit(rounds: Rounds, rows: Ints) -> None:
@@ -33,6 +36,7 @@ def visit(rounds: Rounds, rows: Ints) -> None:
     changed: dict[str, Floats] = {}
     alive = np.zeros(len(rows), bool)
     wait = np.full(len(rows), NEVER)
+    pace = np.zeros(len(rows))
     for place, state in enumerate(states):
         clone = model.clones[state]
         cells = ensemble.y[rows, model.system.states.index(state)]
@@ -49,11 +53,14 @@ def visit(rounds: Rounds, rows: Ints) -> None:
         if not np.array_equal(moved, cells):
             changed[state] = moved
         alive |= small & (moved > 0)
+        pace = np.where(small & (moved > 0), np.maximum(pace, np.maximum(np.abs(net), birth)), pace)
         large = ~small & (moved > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = np.floor(log(np.where(large, moved / clone.threshold, 1.0)) / _FASTEST_FALL)
         wait = np.where(large, np.minimum(wait, np.clip(reach, 1.0, _LONGEST_WAIT)), wait)
-    wait = np.where(alive, 1.0, wait)
+    with np.errstate(divide="ignore"):
+        steps = np.clip(np.floor(_CHANGE_IN_A_STEP / pace), 1.0, _LONGEST_STEP)
+    wait = np.where(alive, np.minimum(wait, steps), wait)
     ward.grid_day[rows] = time
     ward.agenda["grid"][rows] = time + wait
     if changed:

@@ -2,6 +2,10 @@
 
 ::
 
+    [publication]                                  # where windows, limits and groups stand
+    source = "tower_response"
+    mark = "V"
+
     [cycle_days]                                   # for events told by cycle
     antibody = "42 d"
 
@@ -106,6 +110,9 @@ def read_mapping(path: Path) -> Mapped:
         Every unknown endpoint, option, level, condition or unit, with its place and the nearest right word.
     """
     with reading(path) as table:
+        publication = table.table("publication", default=None)
+        if publication is not None:
+            publication.source()
         rows = tuple(_row(entry) for entry in table.tables("row"))
         not_simulated = {}
         for entry in table.tables("not_simulated"):
