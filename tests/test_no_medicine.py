@@ -27,7 +27,8 @@ WORDS_OF_CARE = {
 # The keys of library/terms.toml under which names of products stand.
 KEYS_OF_NAMES = {"brand", "brands", "trade_name", "trade_names", "product", "products", "substance"}
 # Where every number must come from a text.
-PACKAGES_WITHOUT_NUMBERS = ("clinic", "dosing", "population", "report", "simulation", "trial")
+# (report is left out: its numbers are sizes of drawings)
+PACKAGES_WITHOUT_NUMBERS = ("clinic", "dosing", "population", "simulation", "trial")
 
 # A quantity in a string would be a number in disguise: "38.0 degC", "3 ULN", "14 d".
 QUANTITY = re.compile(r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s?[a-zA-Z%µ/]+\S*\s*")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 # Folders that are made, not written.
-MADE = {".git", ".venv", "build", "dist", "__pycache__"}
+MADE = {".git", ".hypothesis", ".venv", "build", "dist", "__pycache__"}
 # Packages that are loaded where they are used, so that the command starts at once.
 HEAVY = {"lark", "libsbml", "lifelines", "llvmlite", "matplotlib", "pandas", "pint", "scipy.stats", "xarray"}
 TEXT_SUFFIXES = {".ant", ".bib", ".cff", ".csv", ".html", ".j2", ".md", ".py", ".sh", ".toml", ".txt", ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ LibraryOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
 ]
+# A few cores at most: more workers than that wait for each other.
+ALL_CORES = min(os.cpu_count() or 1, 8)
 SeedOption = Annotated[int, typer.Option("--seed", metavar="S", help="Another seed, other luck.")]
 ProcessesOption = Annotated[
     int, typer.Option("--processes", metavar="P", help="How many processes; the results do not depend on it.")

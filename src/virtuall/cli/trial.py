@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virtuall.cli.options import JsonOption, LibraryOption, ProcessesOption, SeedOption, check_least
+from virtuall.cli.options import ALL_CORES, JsonOption, LibraryOption, ProcessesOption, SeedOption, check_least
 from virtuall.cli.output import NOTICE, print_json, remark, write_text
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def trial(
     name: Annotated[str, typer.Argument(help="The trial; `virtuall list` names them.")],
     seed: SeedOption = 1,
     replicates: Annotated[int, typer.Option(metavar="R", help="How many trials of its size.")] = 100,
-    processes: ProcessesOption = 1,
+    processes: ProcessesOption = ALL_CORES,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page of the trial.")] = None,
     library: LibraryOption = None,
     json: JsonOption = False,

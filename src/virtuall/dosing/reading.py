@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class RegimenText:
 
     regimen: Regimen
     use: str
-    valid_from: object
+    valid_from: datetime.date
     rules: tuple[str, ...]
     monitoring: str
     response: str

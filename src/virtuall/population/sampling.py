@@ -67,7 +67,8 @@ def draw(model: Model, text: Cohort, name: str, ids: NDArray[np.int64], seed: in
     normals = correlated(normals, (*model.correlations, *text.correlations))
     columns: dict[str, Floats] = {each: transformed(randoms[each], normals[each]) for each in randoms}
     columns |= {each: np.full(len(ids), value.value) for each, value in text.parameters.items()}
-    units = {each: value.unit for each, value in (*randoms.items(), *text.parameters.items())}
+    units = {each: random.unit for each, random in randoms.items()}
+    units |= {each: value.unit for each, value in text.parameters.items()}
     return Population(name, int(seed), ids, columns, units)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.clinic.conditions import Column, ConditionProgram, compile_conditions
+from virtuall.clinic.condition_program import ConditionProgram
+from virtuall.clinic.conditions import Column, compile_conditions
 from virtuall.clinic.event import CONSEQUENCES, Event
-from virtuall.clinic.response import NONE
 from virtuall.clinic.rules import RuleProgram, compile_rules
 from virtuall.core.errors import InputError
 from virtuall.core.units import unit as read_unit
@@ -149,5 +149,5 @@ def parameter_rows(model: Model, patients: Population) -> Floats:
         elif name in model.values:
             rows[:, place] = model.values[name].value
         elif name not in model.inputs and name not in constants:
-            raise InputError("the patients lack a number that the model needs", given=name, allowed=sorted(patients.columns))
+            raise InputError("the patients lack a number that the model needs", given=name)
     return rows

@@ -62,8 +62,9 @@ class Charts:
         }
         for place, name in enumerate(names):
             levels = sorted({each[place] for each in self.words})
-            codes = [levels.index(each[place]) for each in self.words]
-            columns[name] = pd.Categorical.from_codes(np.repeat(np.array(codes, np.int64), lengths), levels)
+            codes = np.array([levels.index(each[place]) for each in self.words], np.int64)
+            repeated = np.repeat(codes, lengths)
+            columns[name] = pd.Categorical.from_codes(repeated, pd.Index(levels))  # type: ignore[arg-type]
         frame = pd.DataFrame(columns)[["patient", "day", "kind", "what", "value", "unit", "rule", "cycle"]]
         return frame.sort_values(["patient", "day"], kind="stable", ignore_index=True)
 

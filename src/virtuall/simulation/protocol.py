@@ -27,7 +27,7 @@ class Protocol:
     Attributes
     ----------
     name, title, use : str
-        Such as ``blinatumomab/relapsed``.
+        Such as ``THERAPY/USE``.
     valid_from : date
         First day on which the regimen was in use.
     follow_up : float
@@ -52,7 +52,7 @@ class Protocol:
 
 
 def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
-    """Read a protocol by its name, such as ``"blinatumomab/relapsed"``.
+    """Read a protocol by its name, such as ``"THERAPY/USE"``.
 
     Raises
     ------

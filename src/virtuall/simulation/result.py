@@ -51,7 +51,12 @@ class Result:
 
 
 def outcomes_frame(
-    patients: Population, protocol: Protocol, ward: Ward, treated: NDArray[np.bool_], status: NDArray[np.int32], bsa: Floats
+    patients: Population,
+    protocol: Protocol,
+    ward: Ward,
+    treated: NDArray[np.bool_],
+    status: NDArray[np.int32],
+    bsa: Floats,
 ) -> pd.DataFrame:
     """The frame of outcomes, one row a patient."""
     import pandas as pd
@@ -94,7 +99,11 @@ def signals_dataset(
     import xarray as xr
 
     data = {
-        name: (("patient", "time"), recorded[:, :, place], {"units": units.get(name, ""), "long_name": name.replace("_", " ")})
+        name: (
+            ("patient", "time"),
+            recorded[:, :, place],
+            {"units": units.get(name, ""), "long_name": name.replace("_", " ")},
+        )
         for place, name in enumerate(names)
     }
     return xr.Dataset(data, coords={"patient": ids, "time": ("time", times, {"units": "d"})})

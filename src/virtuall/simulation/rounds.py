@@ -120,7 +120,7 @@ def _leave(rounds: Rounds, rows: Ints, time: Floats) -> None:
     discharge(rounds.ward, rows, time)
 
 
-# ---- events ------------------------------------------------------------------------------------------------------
+# ---- events
 
 
 def _events_rang(rounds: Rounds, rows: Ints) -> None:
@@ -162,7 +162,7 @@ def _events_end(rounds: Rounds, rows: Ints) -> None:
             rounds.seen[over] = True
 
 
-# ---- samples and results -----------------------------------------------------------------------------------------
+# ---- samples and results
 
 
 def _anchor(rounds: Rounds, rows: Ints, time: Floats, anchor: str) -> None:
@@ -266,7 +266,7 @@ def _snapshot(rounds: Rounds, rows: Ints, wanted: frozenset[str]) -> dict[str, F
     return {name: values[name] for name in wanted}
 
 
-# ---- response ----------------------------------------------------------------------------------------------------
+# ---- response
 
 
 def _judge(rounds: Rounds, rows: Ints) -> None:
@@ -365,7 +365,7 @@ def _plan_next_line(rounds: Rounds, rows: Ints, time: Floats) -> None:
     ward.agenda["next_line"][rows] = time + wait
 
 
-# ---- rules and treatment -----------------------------------------------------------------------------------------
+# ---- rules and treatment
 
 
 def _review(rounds: Rounds, rows: Ints, time: Floats) -> None:
@@ -480,7 +480,7 @@ def never_treat(rounds: Rounds, rows: Ints) -> None:
     _plan_next_line(rounds, rows, time)
 
 
-# ---- transplant and next line ------------------------------------------------------------------------------------
+# ---- transplant and next line
 
 
 def _transplant(rounds: Rounds, rows: Ints, time: Floats) -> None:
@@ -527,7 +527,7 @@ def _end_next_line(rounds: Rounds, rows: Ints, time: Floats) -> None:
     rounds.sets.append((rounds.protocol.next_line.input, rows, np.zeros(len(rows))))
 
 
-# ---- orders into the model ---------------------------------------------------------------------------------------
+# ---- orders into the model
 
 
 def _apply(rounds: Rounds) -> None:

@@ -26,7 +26,7 @@ from virtuall.simulation.ward import open_ward
 Floats = NDArray[np.float64]
 Chart = Literal["full", "key"]
 WORKING_TOLERANCE = 1e-4
-CHUNK = 2048
+CHUNK = 8192
 DEFAULT_SIGNALS = (
     "leukemia_cells",
     "leukemia_cells_cd19_positive",
@@ -107,7 +107,7 @@ def simulate(
     who = np.ones(len(patients), bool) if treated is None else np.asarray(treated, bool)
     if who.shape != (len(patients),):
         raise InputError("treated must say yes or no for each patient", given=str(who.shape))
-    pieces = [slice(first, first + CHUNK) for first in range(0, len(patients), CHUNK)]
+    pieces = _pieces(len(patients), processes)
     tasks = [
         (patients[piece], protocol, days, who[piece], names, grid, chart, rtol, backend) for piece in pieces
     ]
@@ -116,6 +116,13 @@ def simulate(
     else:
         done = _in_processes(tasks, processes)
     return _joined(done, patients, protocol, model, names, grid, rtol)
+
+
+def _pieces(n: int, processes: int) -> list[slice]:
+    """Even shares of the patients: at least one for each process, none too large."""
+    count = max(-(-n // CHUNK), min(processes, n))
+    edges = [n * place // count for place in range(count + 1)]
+    return [slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
 
 
 def _grid(days: float, every: float, times: ArrayLike | None) -> Floats:
@@ -180,11 +187,17 @@ def _chunk(
     return outcomes, rounds.charts.frame(patients.ids), ensemble.recorded, ensemble.status.copy()
 
 
-def _in_processes(tasks: list[Any], processes: int) -> list[Any]:
+@lru_cache(maxsize=1)
+def _pool(processes: int) -> ProcessPoolExecutor:
+    # kept: starting the workers and loading the kernel costs seconds, and a trial simulates several arms
     import multiprocessing
 
-    with ProcessPoolExecutor(min(processes, len(tasks)), multiprocessing.get_context("spawn")) as pool:
-        return [future.result() for future in [pool.submit(_chunk, *task) for task in tasks]]
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+
+
+def _in_processes(tasks: list[Any], processes: int) -> list[Any]:
+    futures = [_pool(processes).submit(_chunk, *task) for task in tasks]
+    return [future.result() for future in futures]
 
 
 def _joined(
@@ -199,8 +212,9 @@ def _joined(
     import pandas as pd
 
     outcomes = pd.concat([each[0] for each in done], ignore_index=True)
-    events = pd.concat([each[1].astype({"kind": str, "what": str, "unit": str, "rule": str}) for each in done], ignore_index=True)
-    for name in ("kind", "what", "unit", "rule"):
+    words = ("kind", "what", "unit", "rule")
+    events = pd.concat([each[1].astype(dict.fromkeys(words, str)) for each in done], ignore_index=True)
+    for name in words:
         events[name] = events[name].astype("category")
     recorded = np.concatenate([each[2] for each in done]) if names else np.empty((len(patients), 0, 0))
     return Result(
