@@ -26,7 +26,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ SIGNALS = (
     *("L", "Q", "R", "N", "B", "B_blood", "T", "A", "T_blood", "neutrophils", "platelets", "il6", "il10"),
     *("A_blina", "A_dex", "H_death_leukemia"),
 )
-TOLERANCES = (1e-2, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 5e-6, 2e-6, 1e-6, 1e-7)
+TOLERANCES = (1e-3, 5e-4, 3e-4, 2e-4, 1e-4, 5e-5, 3e-5, 2e-5, 1e-5, 5e-6, 3e-6, 1e-6)
 ABSOLUTE = ("scales", "1e-3", "1e-6", "1e-12")
 TRUTH, THEIR_TRUTH = 1e-10, 1e-11
 JUDGED = 16  # patients whose error is looked at, in both tools; libRoadRunner is timed on these
@@ -62,22 +62,23 @@ TIMED = 1024  # patients on whom our kernel is timed
 
 @dataclass(frozen=True)
 class Setting:
-    """What one setting of one tool costs: ms per patient-year, and its error."""
+    """What one setting of one tool costs, in ms per patient-year; its error; and a call that measures again."""
 
     tool: str
     words: str
     error: float
     milliseconds: float
+    again: Callable[[], float]
 
 
 def planned_changes(model: Model, protocol: Protocol, days: float) -> list[Change]:
     """The orders of the plan before the last day, as changes of the model."""
     found = []
-    for row in va.plan(protocol, weight=70.0, bsa=1.8).itertuples():
-        product = protocol.products[row.product]
-        if row.day < days:
+    for row in va.plan(protocol, weight=70.0, bsa=1.8).to_dict("records"):
+        product = protocol.products[row["product"]]
+        if row["day"] < days:
             name = product.input or product.state
-            found.append(Change(float(row.day), name, float(row.amount), adds=not product.input))
+            found.append(Change(float(row["day"]), name, float(row["amount"]), adds=not product.input))
     return found
 
 
@@ -107,8 +108,13 @@ def our_settings(
     for rtol in TOLERANCES:
         kernel = build_kernel(model.system, rtol=rtol)
         error = worst_error(run_kernel(kernel, rows[:JUDGED], changes, DAYS, SIGNALS).recorded, truth)
-        seconds = best_of(lambda k=kernel: run_kernel(k, rows, changes, DAYS, SIGNALS), repeats)  # type: ignore[misc]
-        found.append(Setting("VirtuALL", f"rtol {rtol:.0e}", error, seconds / len(rows) * 1e3))
+
+        def again(kernel: Kernel = kernel) -> float:
+            seconds = best_of(lambda: run_kernel(kernel, rows, changes, DAYS, SIGNALS), 1)
+            return seconds / len(rows) * 1e3
+
+        milliseconds = min(again() for _ in range(repeats))
+        found.append(Setting("VirtuALL", f"rtol {rtol:.0e}", error, milliseconds, again))
     return found
 
 
@@ -184,13 +190,18 @@ def peer_settings(peer: Peer, truth: Floats, repeats: int) -> list[Setting]:
     for stiff, absolute, rtol in itertools.product((True, False), ABSOLUTE, TOLERANCES):
         if not stiff and absolute != "scales":
             continue
+
+        def again(rtol: float = rtol, absolute: str = absolute, stiff: bool = stiff) -> float:
+            peer.tune(rtol, absolute, stiff)
+            return peer.all()[1]
+
         peer.tune(rtol, absolute, stiff)
         records, milliseconds = peer.all()
         error = worst_error(records, truth)
         if error <= MOST_ERROR:
-            milliseconds = min([milliseconds, *(peer.all()[1] for _ in range(repeats - 1))])
+            milliseconds = min([milliseconds, *(again() for _ in range(repeats - 1))])
         words = f"{'BDF' if stiff else 'Adams'}, rtol {rtol:.0e}, atol {absolute}"
-        found.append(Setting("libRoadRunner", words, error, milliseconds))
+        found.append(Setting("libRoadRunner", words, error, milliseconds, again))
     return found
 
 
@@ -199,8 +210,18 @@ def cheapest(settings: Sequence[Setting]) -> Setting:
     usable = [each for each in settings if each.error <= MOST_ERROR]
     if not usable:
         closest = min(settings, key=lambda each: each.error)
-        raise SystemExit(f"no setting of {closest.tool} meets {MOST_ERROR:g}; closest {closest}")
+        raise SystemExit(
+            f"no setting of {closest.tool} meets {MOST_ERROR:g}; closest: {closest.words}, {closest.error:.1e}"
+        )
     return min(usable, key=lambda each: each.milliseconds)
+
+
+def measured_in_turns(settings: Sequence[Setting], turns: int) -> list[Setting]:
+    """The same settings, measured again one after the other, so that load on the machine meets all of them."""
+    best = [each.milliseconds for each in settings]
+    for _ in range(turns):
+        best = [min(known, each.again()) for known, each in zip(best, settings, strict=True)]
+    return [replace(each, milliseconds=known) for each, known in zip(settings, best, strict=True)]
 
 
 @contextmanager
@@ -302,11 +323,11 @@ def machine() -> str:
     )
 
 
-def settings_table(settings: Sequence[Setting], chosen: Sequence[Setting]) -> str:
+def settings_table(settings: Sequence[Setting], chosen: Sequence[str]) -> str:
     """All settings that were tried, as Markdown."""
     lines = ["| tool | setting | error | ms a patient-year | |", "|---|---|---:|---:|---|"]
     for each in settings:
-        mark = "cheapest that meets 1e-3" if each in chosen else ""
+        mark = "cheapest that meets 1e-3" if each.words in chosen else ""
         error = f"{each.error:.1e}" if np.isfinite(each.error) else "failed"
         lines.append(f"| {each.tool} | {each.words} | {error} | {each.milliseconds:.3f} | {mark} |")
     return "\n".join(lines)
@@ -338,10 +359,10 @@ def main() -> int:
     theirs = peer_settings(peer, exact, repeats)
     peer.tune(THEIR_TRUTH, "1e-9")
     agreement = worst_error(peer.all()[0], exact)
-    us, them = cheapest(ours), cheapest(theirs)
+    us, them = measured_in_turns([cheapest(ours), cheapest(theirs)], 2 * repeats)
     ratio = them.milliseconds / us.milliseconds
     if options.settings:
-        print(settings_table([*ours, *theirs], [us, them]), end="\n\n")
+        print(settings_table([*ours, *theirs], (us.words, them.words)), end="\n\n")
 
     shares = [each / clinic.seconds for each in (clinic.advance, clinic.change, clinic.signals)]
     whole = f"whole simulation of {clinic.patients} patients"

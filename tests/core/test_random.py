@@ -1,16 +1,13 @@
 import numpy as np
 
-from virtuall.core.random import exponential, normal, philox, uniform
+from virtuall.core.random import exponential, mixed, normal, uniform
 
 
-def test_philox_known_answers() -> None:
-    """Known answers of the Random123 distribution for philox4x32-10."""
-    zero = tuple(np.zeros(1, np.uint64) for _ in range(4))
-    found = [int(w[0]) for w in philox(zero, (np.uint64(0), np.uint64(0)))]
-    assert found == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
-    ones = tuple(np.full(1, 0xFFFFFFFF, np.uint64) for _ in range(4))
-    found = [int(w[0]) for w in philox(ones, (np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF)))]
-    assert found == [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
+def test_mixing_known_answers() -> None:
+    """The first outputs of SplitMix64 from seed 1234567, as published with its reference code."""
+    state = np.uint64(1234567) + np.arange(1, 4, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert [int(word) for word in mixed(state)] == expected
 
 
 def test_a_draw_depends_on_its_key_alone() -> None:
@@ -30,5 +27,7 @@ def test_draws_have_their_distribution() -> None:
     assert kstest(uniform(1, "a", people), "uniform").pvalue > 1e-3
     assert kstest(normal(1, "b", people), "norm").pvalue > 1e-3
     assert kstest(exponential(1, "c", people), "expon").pvalue > 1e-3
+    assert kstest(uniform(3, "e", 5, people), "uniform").pvalue > 1e-3
+    assert kstest(uniform(3, [f"purpose {k}" for k in range(1000)], 5)[:], "uniform").pvalue > 1e-3
     pairs = np.corrcoef(uniform(1, "d", people), uniform(1, "d", people, 1))
     assert abs(pairs[0, 1]) < 0.02

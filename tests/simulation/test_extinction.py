@@ -13,7 +13,7 @@ def run(n: int, cells: float, birth: float, death: float, days: float, step: flo
     for _ in range(round(days / step)):
         net = np.full(n, (birth - death) * step)
         draws = generator.random((2, n))
-        state = transition(state, net, np.full(n, birth), np.full(n, step), draws[0], draws[1])
+        state = transition(state, net, np.exp(net), np.full(n, birth), np.full(n, step), draws[0], draws[1])
     return state
 
 
@@ -66,8 +66,10 @@ def test_against_gillespie_with_a_refuge() -> None:
         days_key = np.full(n, day)
         entering = refuge * wake * (np.exp(net) - np.exp(-wake)) / (net + wake)
         mean_l, mean_q = cycling * np.exp(net) + entering, refuge * np.exp(-wake)
-        cycling = next_number(1, "L", ids, days_key, cycling, mean_l, net * ones, birth * ones, ones)
-        refuge = next_number(1, "Q", ids, days_key, refuge, mean_q, -wake * ones, 0 * ones, ones)
+        cycling = next_number(1, "L", ids, days_key, cycling, mean_l, net * ones, np.exp(net) * ones, birth * ones, ones)
+        stay = np.exp(-wake)
+        out = -wake * ones
+        refuge = next_number(1, "Q", ids, days_key, refuge, mean_q, out, stay * ones, 0 * ones, ones)
     exact, ours = cured / 1500, (cycling == 0).mean()
     assert abs(exact - ours) < 4 * np.sqrt(0.25 / 1500 + 0.25 / n), (exact, ours)
 

@@ -46,7 +46,7 @@ class Population:
         """Some of the patients: ``patients[5:13]``, an index array, a mask, or one position."""
         if isinstance(which, (int, np.integer)):
             if not -len(self) <= which < len(self):
-                raise InputError("no patient at this position", given=int(which), hint=f"there are {len(self)} patients")
+                raise InputError("no patient at this position", given=int(which), hint=f"{len(self)} patients")
             which = [int(which)]
         columns = {name: column[which] for name, column in self.columns.items()}
         return Population(self.cohort, self.seed, self.ids[which], columns, self.units)

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# A clone is looked at again before it could have become small: at most this fast (1/d), at most after so many days.
-_FASTEST_FALL = 2.0
+# A large clone is looked at again before it could have become small if it fell twice as fast as now (and at least
+# this fast, 1/d), at most after so many days; every order brings the next look forward to the next whole day.
+_SLOWEST_FALL = 0.1
 _LONGEST_WAIT = 14.0
-# A small clone moves every day, or every few days when it changes by less than this share in them.
-_CHANGE_IN_A_STEP = 0.25
-_LONGEST_STEP = 4.0
+# A small clone moves every day, or every few days while its rates, integrated over them, stay below this.
+_CHANGE_IN_A_STEP = 0.75
+_LONGEST_STEP = 7.0
 
 
 def visit(rounds: Rounds, rows: Ints) -> None:
@@ -56,11 +57,13 @@ def visit(rounds: Rounds, rows: Ints) -> None:
         pace = np.where(small & (moved > 0), np.maximum(pace, np.maximum(np.abs(net), birth)), pace)
         large = ~small & (moved > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.floor(log(np.where(large, moved / clone.threshold, 1.0)) / _FASTEST_FALL)
+            reach = np.floor(log(np.where(large, moved / clone.threshold, 1.0)) / np.maximum(2 * -net, _SLOWEST_FALL))
         wait = np.where(large, np.minimum(wait, np.clip(reach, 1.0, _LONGEST_WAIT)), wait)
     with np.errstate(divide="ignore"):
         steps = np.clip(np.floor(_CHANGE_IN_A_STEP / pace), 1.0, _LONGEST_STEP)
     wait = np.where(alive, np.minimum(wait, steps), wait)
+    fed = ward.small[:, rows].any(axis=0) & np.isfinite(wait)  # an empty clone that another one may feed
+    wait = np.where(fed, np.minimum(wait, _LONGEST_STEP), wait)
     ward.grid_day[rows] = time
     ward.agenda["grid"][rows] = time + wait
     if changed:
@@ -93,10 +96,13 @@ def _moved(
     before, mean = ward.cells[place, these], cells[was]
     integral = (net[was] + ward.net[place, these]) / 2 * step[was]
     with np.errstate(divide="ignore", invalid="ignore"):
-        shrunk = log(np.where(before > 0, mean / np.where(before > 0, before, 1.0), 1.0))
+        shrunk = np.where(before > 0, mean / np.where(before > 0, before, 1.0), 1.0)
+    growth = exp(integral)
     # fewer than the rates explain: the rest went elsewhere (into another clone)
-    integral = np.where((before > 0) & (mean < before * exp(integral)), shrunk, integral)
+    lost = (before > 0) & (shrunk < growth)
+    if lost.any():
+        integral, growth = np.where(lost, log(shrunk), integral), np.where(lost, shrunk, growth)
     moved[was] = next_number(
-        rounds.seed, state, ward.ids[these], day[was], before, mean, integral, birth[was], step[was]
+        rounds.seed, state, ward.ids[these], day[was], before, mean, integral, growth, birth[was], step[was]
     )
     return moved

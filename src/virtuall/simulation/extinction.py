@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.core.arithmetic import exp
 from virtuall.core.random import uniform
 
 Floats = NDArray[np.float64]
@@ -20,7 +19,7 @@ _NEAR_CRITICAL = 1e-9
 
 
 def transition(
-    cells: Floats, net: Floats, birth: Floats, step: Floats, first: Floats, second: Floats
+    cells: Floats, net: Floats, growth: Floats, birth: Floats, step: Floats, first: Floats, second: Floats
 ) -> Floats:
     """Number of cells after a step of the linear birth-death process, exact for constant rates.
 
@@ -28,6 +27,7 @@ def transition(
     ----------
     cells : whole numbers at the start
     net : integral of (birth - loss) over the step (1)
+    growth : exp(net)
     birth : birth rate (1/d)
     step : length (d)
     first, second : uniform draws
@@ -38,7 +38,6 @@ def transition(
     """
     from scipy.special import bdtrik, nbdtrik
 
-    growth = exp(net)
     births = np.maximum(birth * step, np.maximum(net, 0.0))
     losses = births - net
     critical = np.abs(net) < _NEAR_CRITICAL
@@ -82,18 +81,19 @@ def next_number(
     cells: Floats,
     mean: Floats,
     net: Floats,
+    growth: Floats,
     birth: Floats,
     step: Floats,
 ) -> Floats:
     """One grid step of one clone for several patients.
 
     ``cells`` at the previous grid day (whole), ``mean`` what the equations gave for today, ``net`` the integral of
-    the net rate; what the equations gave beyond ``cells * exp(net)`` came from elsewhere.
+    the net rate and ``growth`` its exponential; what the equations gave beyond ``cells * growth`` came from elsewhere.
     """
     draws = uniform(seed, [f"clone {clone} {part}" for part in ("lines", "spread", "entry")], patients, day)
-    from_outside = mean - cells * exp(net)
+    from_outside = mean - cells * growth
     entering = np.where(from_outside > 1e-9 * np.maximum(mean, 1.0), from_outside, 0.0)
-    return transition(cells, net, birth, step, draws[0], draws[1]) + immigrants(entering, draws[2])
+    return transition(cells, net, growth, birth, step, draws[0], draws[1]) + immigrants(entering, draws[2])
 
 
 def whole(seed: int, clone: str, patients: Rows, day: Rows, cells: Floats) -> Floats:

@@ -552,4 +552,7 @@ def _apply(rounds: Rounds) -> None:
     rounds.sets.clear()
     rounds.adds.clear()
     if len(touched):
+        tomorrow = np.floor(ensemble.now[touched]) + 1
+        grid = rounds.ward.agenda["grid"]
+        grid[touched] = np.where(np.isfinite(grid[touched]), np.minimum(grid[touched], tomorrow), NEVER)
         rounds.kernel.change(ensemble, touched, parameters=parameters, states=states)
