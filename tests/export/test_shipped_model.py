@@ -221,9 +221,7 @@ def test_four_ways_agree(model: Model, patients: Population, schedule: tuple[Cha
     assert (compiled[:, 0, names.index("R")] > 1e4).tolist() == [True, False, False]
 
 
-def test_a_clone_of_few_cells_is_exponential(
-    model: Model, patients: Population, schedule: tuple[Change, ...]
-) -> None:
+def test_a_clone_of_few_cells_is_exponential(model: Model, patients: Population, schedule: tuple[Change, ...]) -> None:
     """Untouched by the infusions, 5 cells grow as `5*exp(growth*t)`, however the rest moves."""
     system = model.system
     infusions = [change for change in schedule if change.kind == "set"]

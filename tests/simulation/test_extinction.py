@@ -66,7 +66,8 @@ def test_against_gillespie_with_a_refuge() -> None:
         days_key = np.full(n, day)
         entering = refuge * wake * (np.exp(net) - np.exp(-wake)) / (net + wake)
         mean_l, mean_q = cycling * np.exp(net) + entering, refuge * np.exp(-wake)
-        cycling = next_number(1, "L", ids, days_key, cycling, mean_l, net * ones, np.exp(net) * ones, birth * ones, ones)
+        grown = np.exp(net) * ones
+        cycling = next_number(1, "L", ids, days_key, cycling, mean_l, net * ones, grown, birth * ones, ones)
         stay = np.exp(-wake)
         out = -wake * ones
         refuge = next_number(1, "Q", ids, days_key, refuge, mean_q, out, stay * ones, 0 * ones, ones)

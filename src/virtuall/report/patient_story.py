@@ -24,7 +24,7 @@ _TOLD = {
     "infusion_reaction": "infusion reaction{grade}",
     "infection": "infection{grade}",
     "transplant": "allogeneic transplant",
-    "next_line": "next line of therapy{named}",
+    "next_line": "next line of therapy",
     "death": "death{named}",
 }
 _ORDINALS = {1: "first", 2: "second", 3: "third or later"}
@@ -77,12 +77,20 @@ def _happening(event: Mapping[Any, Any]) -> str:
     words = _TOLD[str(event["kind"])].format(
         what=what or "therapy",
         named=f" ({what})" if what else "",
-        value=f" at {value:g} {_text(event, 'unit')}".rstrip() if known else "",
+        value=_value(float(value), _text(event, "unit")) if known and value is not None else "",
         grade=f", grade {value:.0f}" if known else "",
     )
     because = _text(event, "rule")
     detail = _text(event, "detail")
     return words + (f", by the rule “{because}”" if because else "") + (f" ({detail})" if detail else "")
+
+
+def _value(value: float, unit: str) -> str:
+    if unit == "cycle":
+        return f", cycle {value:.0f}"
+    if unit == "d":
+        return f" after {_day(value)} d"
+    return f" at {value:g} {unit}".rstrip()
 
 
 def _end(outcome: Mapping[str, Any]) -> str:

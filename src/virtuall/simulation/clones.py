@@ -65,7 +65,8 @@ def visit(rounds: Rounds, rows: Ints) -> None:
     fed = ward.small[:, rows].any(axis=0) & np.isfinite(wait)  # an empty clone that another one may feed
     wait = np.where(fed, np.minimum(wait, _LONGEST_STEP), wait)
     ward.grid_day[rows] = time
-    ward.agenda["grid"][rows] = time + wait
+    # not a number: the kernel ends this patient with a code
+    ward.agenda["grid"][rows] = np.where(np.isnan(wait), NEVER, time + wait)
     if changed:
         touched = np.zeros(len(rows), bool)
         for state, moved in changed.items():
