@@ -32,7 +32,7 @@ setup: $(dev) ## make the virtual environment with all that tests and checks nee
 
 demo: $(runtime) ## run the trial TOWER on virtual patients (SEED=2, ARGS="--replicates 5")
 	@mkdir -p build
-	$(bin)/virtuall trial tower --replicates 20 --seed $(SEED) --report build/tower.html $(ARGS)
+	$(bin)/virtuall trial tower --replicates 16 --seed $(SEED) --report build/tower.html $(ARGS)
 
 test: lint ## all checks and the tests, without the slow ones (ARGS="-k word")
 	$(bin)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
