@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.arithmetic import exp, log
 from virtuall.dosing.course import NEVER
 from virtuall.simulation.extinction import next_number, whole
-
-if TYPE_CHECKING:
-    from virtuall.simulation.rounds import Rounds
+from virtuall.simulation.state import Rounds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,8 +7,6 @@ the model does not touch its integration, so an extra sample changes no later bi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,46 +18,14 @@ from virtuall.core.random import exponential, uniform
 from virtuall.core.records import Entry, Order
 from virtuall.dosing import course as courses
 from virtuall.dosing.course import NEVER, Action, Phase
-from virtuall.engine.ensemble import Ensemble
-from virtuall.engine.kernel import Kernel
-from virtuall.model import Model
 from virtuall.simulation import clones
-from virtuall.simulation.bind import Binding
-from virtuall.simulation.charts import Charts
-from virtuall.simulation.protocol import Protocol
+from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import Ward, admit, discharge, next_stop
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _MOST_ROUNDS = 1_000_000
-
-
-@dataclass(eq=False)
-class Rounds:
-    """Everything that a round needs."""
-
-    model: Model
-    protocol: Protocol
-    binding: Binding
-    kernel: Kernel
-    ensemble: Ensemble
-    ward: Ward
-    charts: Charts
-    seed: int
-    late: Flags
-    earlier_transplant: Flags
-    rule_memory: object = None
-    judgment_memory: object = None
-    sets: list[tuple[str, Ints, Floats]] = field(default_factory=list)
-    adds: list[tuple[str, Ints, Floats]] = field(default_factory=list)
-    seen: Flags = field(default_factory=lambda: np.empty(0, bool))
-
-    def __post_init__(self) -> None:
-        n = len(self.ward)
-        self.rule_memory = self.binding.rules.memory(n)
-        self.judgment_memory = self.binding.judgments.memory(n)
-        self.seen = np.zeros(n, bool)
 
 
 def run_rounds(rounds: Rounds) -> None:
@@ -277,7 +243,7 @@ def _judge(rounds: Rounds, rows: Ints) -> None:
     time = now[rows]
     program = rounds.binding.judgments
     truth = program.evaluate(
-        rounds.judgment_memory, rows, time, _snapshot(rounds, rows, frozenset(program.columns)), {}  # type: ignore[arg-type]
+        rounds.judgment_memory, rows, time, _snapshot(rounds, rows, frozenset(program.columns)), {}
     )
     levels = len(response.levels)
     rank = np.zeros(len(rows), np.int64)
@@ -381,7 +347,7 @@ def _follow_rules(rounds: Rounds, rows: Ints) -> None:
         return
     time = rounds.ensemble.now[rows]
     snapshot = _snapshot(rounds, rows, frozenset(program.conditions.columns))
-    settled = settle(program.fire(rounds.rule_memory, rows, time, snapshot, {}), program.rules)  # type: ignore[arg-type]
+    settled = settle(program.fire(rounds.rule_memory, rows, time, snapshot, {}), program.rules)
     for place, rule in enumerate(program.rules):
         for these, word in ((settled.stands[place], ""), (settled.overruled[place], " (overruled)")):
             if these.any() and word:

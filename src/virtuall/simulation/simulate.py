@@ -20,7 +20,8 @@ from virtuall.simulation.bind import bind, parameter_rows
 from virtuall.simulation.charts import Charts
 from virtuall.simulation.protocol import Protocol
 from virtuall.simulation.result import Result, outcomes_frame, signals_dataset
-from virtuall.simulation.rounds import Rounds, never_treat, run_rounds
+from virtuall.simulation.rounds import never_treat, run_rounds
+from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import open_ward
 
 Floats = NDArray[np.float64]

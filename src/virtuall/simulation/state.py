@@ -1,0 +1,48 @@
+"""The state of a simulation: model, clinic and charts of all patients, handed from handler to handler of a round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.condition_memory import Memory
+from virtuall.engine.ensemble import Ensemble
+from virtuall.engine.kernel import Kernel
+from virtuall.model import Model
+from virtuall.simulation.bind import Binding
+from virtuall.simulation.charts import Charts
+from virtuall.simulation.protocol import Protocol
+from virtuall.simulation.ward import Ward
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(eq=False)
+class Rounds:
+    """Everything that a round needs."""
+
+    model: Model
+    protocol: Protocol
+    binding: Binding
+    kernel: Kernel
+    ensemble: Ensemble
+    ward: Ward
+    charts: Charts
+    seed: int
+    late: Flags
+    earlier_transplant: Flags
+    rule_memory: Memory = field(init=False)
+    judgment_memory: Memory = field(init=False)
+    sets: list[tuple[str, Ints, Floats]] = field(default_factory=list)
+    adds: list[tuple[str, Ints, Floats]] = field(default_factory=list)
+    seen: Flags = field(default_factory=lambda: np.empty(0, bool))
+
+    def __post_init__(self) -> None:
+        n = len(self.ward)
+        self.rule_memory = self.binding.rules.memory(n)
+        self.judgment_memory = self.binding.judgments.memory(n)
+        self.seen = np.zeros(n, bool)
