@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from virtuall.simulation.extinction import immigrants, next_number, transition, whole
+from virtuall.core.poisson import poisson
+from virtuall.simulation.extinction import next_number, transition, whole
 
 
 def run(n: int, cells: float, birth: float, death: float, days: float, step: float) -> np.ndarray:
@@ -79,4 +80,4 @@ def test_whole_numbers_and_entries_keep_the_mean() -> None:
     ids = np.arange(50_000)
     assert abs(whole(1, "L", ids, ids * 0, np.full(50_000, 7.3)).mean() - 7.3) < 0.01
     draws = np.random.default_rng(0).random(50_000)
-    assert abs(immigrants(np.full(50_000, 0.04), draws).mean() - 0.04) < 0.004
+    assert abs(poisson(np.full(50_000, 0.04), draws).mean() - 0.04) < 0.004

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.arithmetic import exp
+from virtuall.core.poisson import poisson
 from virtuall.core.random import normal, uniform
 from virtuall.texts.table import Table, reading
 
@@ -131,18 +132,5 @@ def measured(
     for place, each in enumerate(observables):
         if each.read > 0:
             draw = uniform(seed, f"{purposes[place]}, count", patients, occurrence)
-            reported[place] = _counted(reported[place], each.read, draw)
+            reported[place] = poisson(reported[place] * each.read, draw) / each.read  # cells found among those read
     return np.where(reported < limit, 0.0, reported)
-
-
-def _counted(share: Floats, read: float, draw: Floats) -> Floats:
-    """Share of cells found among `read` cells: a Poisson number of events."""
-    from scipy.special import pdtrik
-
-    mean = share * read
-    events = np.zeros_like(mean)
-    usable = mean > 0
-    if usable.any():
-        found = pdtrik(draw[usable], mean[usable])
-        events[usable] = np.maximum(np.ceil(np.where(np.isnan(found), 0.0, found) - 1e-9), 0.0)
-    return events / read

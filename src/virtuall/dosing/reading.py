@@ -6,7 +6,6 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-from virtuall.core.errors import InputError
 from virtuall.dosing.regimen import Cycle, Level, Premedication, Regimen, Restart, Step
 from virtuall.texts.table import Table, reading
 
@@ -164,10 +163,3 @@ def _restart(table: Table | None, levels: tuple[str, ...]) -> Restart | None:
         levels.index(table.choice("then", levels)),
         table.days("new_cycle_after", low=0),
     )
-
-
-def product_named(products: dict[str, Product], name: str) -> Product:
-    """The product of this name, or an error that offers the nearest one."""
-    if name not in products:
-        raise InputError("no such product", given=name, allowed=tuple(products))
-    return products[name]

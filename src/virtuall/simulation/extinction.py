@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from virtuall.core.poisson import poisson
 from virtuall.core.random import uniform
 
 Floats = NDArray[np.float64]
@@ -61,18 +62,6 @@ def _quantile(inverse, draw: Floats, number: Floats, probability: Floats) -> Flo
     return result
 
 
-def immigrants(mean: Floats, draw: Floats) -> Floats:
-    """Poisson number of cells that came in during the step."""
-    from scipy.special import pdtrik
-
-    result = np.zeros_like(mean)
-    usable = mean > 0
-    if usable.any():
-        found = pdtrik(draw[usable], mean[usable])
-        result[usable] = np.maximum(np.ceil(np.where(np.isnan(found), 0.0, found) - 1e-9), 0.0)
-    return result
-
-
 def next_number(
     seed: int,
     clone: str,
@@ -93,7 +82,7 @@ def next_number(
     draws = uniform(seed, [f"clone {clone} {part}" for part in ("lines", "spread", "entry")], patients, day)
     from_outside = mean - cells * growth
     entering = np.where(from_outside > 1e-9 * np.maximum(mean, 1.0), from_outside, 0.0)
-    return transition(cells, net, growth, birth, step, draws[0], draws[1]) + immigrants(entering, draws[2])
+    return transition(cells, net, growth, birth, step, draws[0], draws[1]) + poisson(entering, draws[2])
 
 
 def whole(seed: int, clone: str, patients: Rows, day: Rows, cells: Floats) -> Floats:

@@ -349,9 +349,8 @@ def _follow_rules(rounds: Rounds, rows: Ints) -> None:
     snapshot = _snapshot(rounds, rows, frozenset(program.conditions.columns))
     settled = settle(program.fire(rounds.rule_memory, rows, time, snapshot, {}), program.rules)
     for place, rule in enumerate(program.rules):
-        for these, word in ((settled.stands[place], ""), (settled.overruled[place], " (overruled)")):
-            if these.any() and word:
-                rounds.charts.write(rows[these], time[these], "overruled", rule.action, rule=rule.name)
+        beaten = settled.overruled[place]
+        rounds.charts.write(rows[beaten], time[beaten], "overruled", rule.action, rule=rule.name)
         these = settled.stands[place]
         if not these.any():
             continue

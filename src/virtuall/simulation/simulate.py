@@ -167,9 +167,8 @@ def _chunk(
         ensemble.thresholds[:, place] = exponential(patients.seed, f"clock {event.name}", patients.ids)
     if names:
         kernel.record(ensemble, grid, names)
-    ward = open_ward(protocol, binding, patients, len(model.clones), days)
     bsa = ensemble.parameters[:, model.system.parameters.index("bsa")].copy()
-    ward.course.bsa = bsa
+    ward = open_ward(protocol, binding, patients, bsa, len(model.clones), days)
     rounds = Rounds(
         model=model,
         protocol=protocol,

@@ -74,8 +74,10 @@ FIRST_TIMES = (
 )
 
 
-def open_ward(protocol: Protocol, binding: Binding, patients: Population, clones: int, days: float) -> Ward:
-    """Everybody at enrollment: the first cycle due, nothing known."""
+def open_ward(
+    protocol: Protocol, binding: Binding, patients: Population, bsa: Floats, clones: int, days: float
+) -> Ward:
+    """Everybody at enrollment: the first cycle due, nothing known; ``bsa`` is the body surface, m2."""
     n = len(patients)
     schedules, observables = len(protocol.monitoring.schedules), len(protocol.monitoring.observables)
     events = len(binding.events)
@@ -89,7 +91,7 @@ def open_ward(protocol: Protocol, binding: Binding, patients: Population, clones
     ward = Ward(
         ids=patients.ids,
         active=np.ones(n, bool),
-        course=begin_course(protocol.regimen, patients.columns["weight"], _body_surface(patients)),
+        course=begin_course(protocol.regimen, patients.columns["weight"], bsa),
         agenda={name: never() for name in TIMERS},
         samples=never(schedules),
         results=never(schedules),
@@ -125,11 +127,6 @@ def open_ward(protocol: Protocol, binding: Binding, patients: Population, clones
         "relapse_phenotype": np.full(n, "", object),
     }
     return ward
-
-
-def _body_surface(patients: Population) -> Floats:
-    """Body surface (m2) is the model's constant; the rounds replace this stand-in once the kernel has it."""
-    return np.full(len(patients), np.nan)
 
 
 def next_stop(ward: Ward, rows: Ints) -> Floats:
