@@ -299,9 +299,9 @@ def test_failures_end_with_a_code_and_leave_others_alone(make_system: MakeSystem
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_too_many_steps(make_system: MakeSystem, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from virtuall.engine import lanes, reference
+    from virtuall.engine import lane_step, lanes, reference
 
-    for module in (lanes, reference):
+    for module in (lane_step, lanes, reference):
         monkeypatch.setattr(module, "MOST_STEPS", 20)
     system = make_system({"x": "v", "v": "-10000*x + 0*time"}, {"x": 1, "v": 0})
     kernel = build_kernel(system, backend, cache=False)

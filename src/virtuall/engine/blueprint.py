@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,9 @@ from virtuall.engine.program import Program, make_program
 from virtuall.engine.sparse import Elimination, plan_elimination
 from virtuall.engine.system import TIME, System
 
+# Operations with a kink or a jump where their arguments are equal.
+_TURNING = ("min", "max", "lt", "le")
+
 
 @dataclass(frozen=True)
 class Blueprint:
@@ -19,7 +23,7 @@ class Blueprint:
 
     Formulas of parameters alone do not change between stops: they are computed once per patient into columns
     that the programs of a step read ("fixed" columns, F of them).
-    Input slots of `rates`, `slopes` and `signals`: states 0..S-1, time S, fixed columns S+1...
+    Input slots of `rates`, `slopes`, `switches` and `signals`: states 0..S-1, time S, fixed columns S+1...
 
     Attributes
     ----------
@@ -41,6 +45,8 @@ class Blueprint:
     explicit_time : bool
         Whether a rate depends on time by itself.
     elimination : Elimination
+    switches : Program
+        For every condition, minimum and maximum in the rates that can turn during a step: what changes its sign then.
     signals : Program
         All signals of the system, in order.
     """
@@ -55,12 +61,13 @@ class Blueprint:
     entries: tuple[tuple[int, int], ...]
     explicit_time: bool
     elimination: Elimination
+    switches: Program
     signals: Program
 
 
 def make_blueprint(system: System) -> Blueprint:
     """Differentiate a System and order its formulas."""
-    system = _share_divisions(system)
+    system = _plain_formulas(system)
     graph, states = system.graph, system.states
     column = {graph.symbol(name): k for k, name in enumerate(system.parameters)}
     entries, slopes = [], []
@@ -72,8 +79,10 @@ def make_blueprint(system: System) -> Blueprint:
                 slopes.append(slope)
     explicit_time = any(graph.depends_on(rate, (TIME,)) for rate in system.rates)
     by_time = [graph.derivative(rate, TIME) for rate in system.rates] if explicit_time else []
+    slopes = _share_divisions(graph, [*system.rates, *slopes, *by_time], (*states, TIME))
     signals = [node for _, node in system.signals]
-    fixed = _fixed_nodes(graph, [*system.rates, *slopes, *by_time, *signals], (*states, TIME))
+    switches = _switches(graph, system.rates, (*states, TIME))
+    fixed = _fixed_nodes(graph, [*system.rates, *slopes, *switches, *signals], (*states, TIME))
     inputs = {graph.symbol(name): k for k, name in enumerate((*states, TIME))}
     inputs |= {node: len(states) + 1 + k for k, node in enumerate(fixed)}
     uses = np.zeros((len(fixed), len(system.parameters)), bool)
@@ -83,17 +92,17 @@ def make_blueprint(system: System) -> Blueprint:
     return Blueprint(
         system=system,
         constants=tuple(
-            (system.parameters.index(name), make_program(graph, [node], column))
-            for name, node in system.constants
+            (system.parameters.index(name), make_program(graph, [node], column)) for name, node in system.constants
         ),
         initial=make_program(graph, system.initial, column),
         fixed=make_program(graph, fixed, column),
         fixed_uses=uses,
         rates=make_program(graph, system.rates, inputs),
-        slopes=make_program(graph, [*system.rates, *slopes, *by_time], inputs),
+        slopes=make_program(graph, slopes, inputs),
         entries=tuple(entries),
         explicit_time=explicit_time,
         elimination=plan_elimination(len(states), entries),
+        switches=make_program(graph, switches, inputs),
         signals=make_program(graph, signals, inputs),
     )
 
@@ -118,27 +127,73 @@ def _fixed_nodes(graph: Graph, roots: list[int], moving: tuple[str, ...]) -> lis
     return sorted(found)
 
 
-def _share_divisions(system: System) -> System:
-    """The same system with one division per denominator that is fixed or used more than once.
+def _switches(graph: Graph, rates: Iterable[int], moving: tuple[str, ...]) -> list[int]:
+    """Differences whose change of sign puts a kink or a jump into a rate."""
+    found: set[int] = set()
+    for node in graph.reachable(rates):
+        if graph.ops[node][0] in _TURNING and graph.depends_on(node, moving):
+            found.add(graph.sub(*graph.arguments(node)))
+    return sorted(found)
+
+
+def _plain_formulas(system: System) -> System:
+    """The same system in formulas that cost less: no exponential inside a logarithm, few divisions."""
+    graph, moving, count = system.graph, (*system.states, TIME), len(system.rates)
+    nodes = [*system.rates, *(node for _, node in system.signals)]
+    nodes = _share_divisions(graph, _plain_logarithms(graph, nodes, moving), moving)
+    names = (name for name, _ in system.signals)
+    return replace(system, rates=tuple(nodes[:count]), signals=tuple(zip(names, nodes[count:], strict=True)))
+
+
+def _share_divisions(graph: Graph, roots: list[int], moving: tuple[str, ...]) -> list[int]:
+    """One division per denominator that is fixed or used more than once.
 
     A division takes as long as some ten products; x / b becomes x * (1 / b).
     """
-    graph, moving = system.graph, (*system.states, TIME)
-    roots = [*system.rates, *(node for _, node in system.signals)]
     nodes = graph.reachable(roots)
     uses = Counter(graph.ops[node][2] for node in nodes if graph.ops[node][0] == "div")
-    new: dict[int, int] = {}
-    for node in nodes:
+
+    def cheaper(node: int, arguments: list[int]) -> int:
         name, *rest = graph.ops[node]
-        arguments = [new[argument] for argument in graph.arguments(node)]
-        if not arguments or not graph.depends_on(node, moving):
-            new[node] = node
-        elif name == "div" and (uses[rest[1]] > 1 or not graph.depends_on(arguments[1], moving)):
-            new[node] = graph.mul(arguments[0], graph.div(graph.number(1.0), arguments[1]))
+        if name == "div" and (uses[rest[1]] > 1 or not graph.depends_on(arguments[1], moving)):
+            return graph.mul(arguments[0], graph.div(graph.number(1.0), arguments[1]))
+        return graph.apply(str(name), arguments)
+
+    return _rewritten(graph, roots, moving, cheaper)
+
+
+def _plain_logarithms(graph: Graph, roots: list[int], moving: tuple[str, ...]) -> list[int]:
+    """log(exp(a) * b) is a + log(b)."""
+
+    def plain(node: int, arguments: list[int]) -> int:
+        name = str(graph.ops[node][0])
+        return _logarithm(graph, arguments[0]) if name == "log" else graph.apply(name, arguments)
+
+    return _rewritten(graph, roots, moving, plain)
+
+
+def _rewritten(
+    graph: Graph, roots: list[int], moving: tuple[str, ...], rewrite: Callable[[int, list[int]], int]
+) -> list[int]:
+    """Formulas with every moving operation, arguments first, put through `rewrite(node, new arguments)`."""
+    new: dict[int, int] = {}
+    for node in graph.reachable(roots):
+        known = graph.arguments(node)
+        moves = known and graph.depends_on(node, moving)
+        new[node] = rewrite(node, [new[argument] for argument in known]) if moves else node
+    return [new[node] for node in roots]
+
+
+def _logarithm(graph: Graph, node: int) -> int:
+    """Logarithm of a product, its exponentials taken out."""
+    exponent, rest, waiting = graph.number(0.0), graph.number(1.0), [node]
+    while waiting:
+        factor = waiting.pop()
+        name = graph.ops[factor][0]
+        if name == "mul":
+            waiting.extend(reversed(graph.arguments(factor)))
+        elif name == "exp":
+            exponent = graph.add(exponent, *graph.arguments(factor))
         else:
-            new[node] = graph.apply(str(name), arguments)
-    return replace(
-        system,
-        rates=tuple(new[node] for node in system.rates),
-        signals=tuple((name, new[node]) for name, node in system.signals),
-    )
+            rest = graph.mul(rest, factor)
+    return graph.add(exponent, graph.call("log", rest))

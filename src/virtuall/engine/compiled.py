@@ -20,8 +20,11 @@ from virtuall.core.errors import KernelError
 from virtuall.engine.blueprint import Blueprint
 from virtuall.engine.cache import cached
 from virtuall.engine.ensemble import Ensemble, Floats, Ints
+from virtuall.engine.lane_row import SIGNALS_ENTRY, scratch_size, signal_groups
 from virtuall.engine.lane_step import memory_of
-from virtuall.engine.lanes import ENTRY, GIVEN, OWNED, SIGNALS_ENTRY, LaneCode
+from virtuall.engine.lane_table import GIVEN, OWNED
+from virtuall.engine.lanes import ENTRY, LaneCode
+from virtuall.engine.program import pick_outputs
 from virtuall.engine.rosenbrock import ERROR_SHARE
 
 LANES = 8
@@ -36,6 +39,7 @@ _KINDS: dict[str, type] = {
     "rejected": np.int64,
     "cursor": np.int64,
     "held": np.bool_,
+    "fresh": np.bool_,
 }
 Loaded = tuple[Any, Callable[[int], None], Callable[[int], None]]
 _loaded: dict[str, Loaded] = {}
@@ -48,9 +52,11 @@ class CompiledBackend:
     def __init__(self, blueprint: Blueprint, rtol: float, cache: bool, lanes: int = LANES) -> None:
         self.lanes = lanes
         self.states = len(blueprint.system.states)
-        self.row_size = self.states + len(blueprint.system.signals)
+        self.scratch_size = scratch_size(blueprint)
         self.memory_size = memory_of(blueprint).size * lanes
         self.inverse_tolerance = np.array([1.0 / (ERROR_SHARE * rtol)])
+        self.groups, self._signal_program = signal_groups(blueprint), blueprint.signals
+        self._needs: dict[bytes, tuple[Ints, Ints, Ints]] = {}
         # Every thread works in memory of its own.
         self._own = threading.local()
         self._known: WeakKeyDictionary[Ensemble, tuple[tuple[NDArray[Any], ...], NDArray[np.int64]]]
@@ -66,14 +72,16 @@ class CompiledBackend:
         """Move each patient of `index` to its stop (float64[N]) or its first ring."""
         if index.size:
             columns = ens.recorded_columns
-            table = self._table(ens, index, columns, ens.recorded, len(ens.times), stop)
+            table = self._table(ens, index, columns, ens.lines, len(ens.times), stop)
             self._advance(_address(table))
 
     def read(self, ens: Ensemble, index: Ints, columns: Ints) -> Floats:
         """States and signals at `now`: float64[len(index), len(columns)]."""
         result = np.empty((len(index), len(columns)))
         if result.size:
-            self._signals(_address(self._table(ens, index, columns, result, 0, ens.now)))
+            # Held in a name: the code must not outlive the table that it reads.
+            table = self._table(ens, index, columns, result, 0, ens.now)
+            self._signals(_address(table))
         return result
 
     def _table(
@@ -81,22 +89,47 @@ class CompiledBackend:
     ) -> NDArray[np.int64]:
         """What the code reads, in the order of `SLOTS`. The caller holds the arrays during the call."""
         if not hasattr(self._own, "memory"):
-            self._own.memory, self._own.row = np.zeros(self.memory_size), np.zeros(self.row_size)
+            self._own.memory, self._own.row = np.zeros(self.memory_size), np.zeros(self.scratch_size)
         table = self._addresses_of(ens).copy()
+        needs = self._needs_of(columns)
         table[: len(GIVEN)] = (
             len(index),
             times,
             len(columns),
-            int(columns.size > 0 and int(columns.max()) >= self.states),
+            *map(len, needs),
             _address(index),
             _address(stop),
             _address(columns),
+            *map(_address, needs),
             _address(result),
             _address(self.inverse_tolerance),
             _address(self._own.memory),
             _address(self._own.row),
         )
         return table
+
+    def _needs_of(self, columns: Ints) -> tuple[Ints, Ints, Ints]:
+        """States, fixed columns and groups of signals that the wanted columns need."""
+        key = columns.tobytes()
+        if key not in self._needs:
+            # Compiled code reads these arrays: the first ones stay, whichever thread comes next.
+            self._needs.setdefault(key, self._find_needs(columns))
+        return self._needs[key]
+
+    def _find_needs(self, columns: Ints) -> tuple[Ints, Ints, Ints]:
+        states, fixed, groups = set(), set(), set()
+        for column in columns.tolist():
+            if column < self.states:
+                states.add(column)
+                continue
+            number = next(k for k, group in enumerate(self.groups) if column - self.states in group)
+            groups.add(number)
+            program = pick_outputs(self._signal_program, self.groups[number])
+            slots = {int(step[1]) for step in program.steps if step[0] == "input"}
+            states |= {slot for slot in slots if slot < self.states}
+            fixed |= {slot - self.states - 1 for slot in slots if slot > self.states}
+        wanted = (np.array(sorted(each), np.int64) for each in (states, fixed, groups))
+        return next(wanted), next(wanted), next(wanted)
 
     def _addresses_of(self, ens: Ensemble) -> NDArray[np.int64]:
         """Table with the addresses of an ensemble's own arrays; asking NumPy for them takes long."""
@@ -111,14 +144,12 @@ class CompiledBackend:
 
 def _check_arrays(ens: Ensemble) -> None:
     """Compiled code trusts what it is given: an array of another kind would be read as garbage."""
-    for name in OWNED:
+    for name in (*OWNED, "lines"):
         array, kind = getattr(ens, name), _KINDS.get(name, np.float64)
         count = array.shape[:1] == (len(ens),) or name == "times"
         if array.dtype != kind or not array.flags.c_contiguous or not count:
             given = f"{array.dtype}{list(array.shape)}"
-            raise KernelError(
-                f"'{name}' of an ensemble must stay a plain array of {np.dtype(kind)}", given=given
-            )
+            raise KernelError(f"'{name}' of an ensemble must stay a plain array of {np.dtype(kind)}", given=given)
 
 
 _arrays_of: Callable[[Ensemble], tuple[NDArray[Any], ...]] = operator.attrgetter(*OWNED)

@@ -8,7 +8,7 @@ within about 1 for exponents up to some hundreds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 # ln 2 in two parts; whole multiples of the high part up to 2**11 are exact (fdlibm).
@@ -74,6 +74,7 @@ class Machine(Protocol):
     def sub_bits(self, a: Value, b: Value) -> Value: ...
     def shift_left(self, a: Value, places: int) -> Value: ...
     def shift_right(self, a: Value, places: int) -> Value: ...
+    def shared(self, name: str, body: Callable[..., Value], *arguments: Value) -> Value: ...
 
 
 def minimum(m: Machine, a: Value, b: Value) -> Value:

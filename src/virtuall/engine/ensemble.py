@@ -46,19 +46,21 @@ class Ensemble:
         Steps taken and steps tried in vain.
     times : float64[T]
         Record grid (patient days).
-    recorded : float64[N, T, R]
-        Signals on the grid, NaN where not reached.
+    lines : float64[N, R, T]
+        Signals on the grid, NaN where not reached; the days of one signal lie together. `recorded` shows them by day.
     recorded_names : tuple of str
     fixed : float64[N, F]
         Formulas of parameters alone, kept by the kernel.
     before, after, proposal : float64[N]
-        Ends of the last step, and the length of the next one (0: fresh).
+        Ends of the last step, and the length of the next one (0: not chosen yet).
     track : float64[N, 5, S]
         States at both ends of the last step and the three bends of its dense output.
     held : bool[N]
         The last try was rejected, so the next step may not grow.
     cursor : int64[N]
         Next record time.
+    fresh : bool[N]
+        Values were changed at `now`: the next step begins there, and nothing of the last step is kept.
     """
 
     parameters: Floats
@@ -77,20 +79,24 @@ class Ensemble:
     track: Floats
     held: NDArray[np.bool_]
     cursor: Ints
+    fresh: NDArray[np.bool_]
     times: Floats = field(default_factory=lambda: np.empty(0))
-    recorded: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+    lines: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
     recorded_names: tuple[str, ...] = ()
     recorded_columns: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.now)
 
+    @property
+    def recorded(self) -> Floats:
+        """Signals on the grid, NaN where not reached: a view, float64[N, T, R]."""
+        return self.lines.transpose(0, 2, 1)
+
 
 def make_ensemble(parameters: Floats, fixed: Floats, y: Floats, clocks: int, time: float) -> Ensemble:
     """Ensemble at its start: no step taken yet."""
     count, size = y.shape
-    track = np.zeros((count, 5, size))
-    track[:, 0] = track[:, 1] = y
     return Ensemble(
         parameters=parameters,
         now=np.full(count, float(time)),
@@ -105,8 +111,9 @@ def make_ensemble(parameters: Floats, fixed: Floats, y: Floats, clocks: int, tim
         before=np.full(count, float(time)),
         after=np.full(count, float(time)),
         proposal=np.zeros(count),
-        track=track,
+        track=np.zeros((count, 5, size)),
         held=np.zeros(count, bool),
         cursor=np.zeros(count, np.int64),
-        recorded=np.empty((count, 0, 0)),
+        fresh=np.ones(count, bool),
+        lines=np.empty((count, 0, 0)),
     )

@@ -9,6 +9,9 @@ from virtuall.core.errors import InputError
 
 # Functions of `Graph.call` and their number of arguments.
 FUNCTIONS = {"exp": 1, "log": 1, "sqrt": 1, "abs": 1, "min": 2, "max": 2}
+FUNCTIONS |= dict.fromkeys(("floor", "ceil", "factorial"), 1)
+FUNCTIONS |= dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan"), 1)
+FUNCTIONS |= dict.fromkeys(("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"), 1)
 # Operations whose value is true or false.
 LOGICAL = frozenset({"truth", "lt", "le", "and", "or", "not"})
 _COMMUTATIVE = frozenset({"add", "mul", "and", "or"})
@@ -28,7 +31,7 @@ class Graph:
     ----------
     ops : list of tuple
         ``("number", value)``, ``("symbol", name)``, ``("truth", value)``, or ``(operation, node, ...)`` with
-        add, sub, mul, div, neg, pow, exp, log, sqrt, abs, min, max, select, lt, le, and, or, not.
+        add, sub, mul, div, neg, pow, select, lt, le, and, or, not, or one of `FUNCTIONS`.
     """
 
     def __init__(self) -> None:
@@ -150,7 +153,7 @@ class Graph:
         return self._add(("pow", a, b))
 
     def call(self, name: str, *arguments: int) -> int:
-        """A function of one or two arguments: exp, log, sqrt, abs, min, max."""
+        """A function of one or two arguments: one of `FUNCTIONS`."""
         if name not in FUNCTIONS:
             raise InputError("unknown function", given=name, allowed=FUNCTIONS)
         if len(arguments) != FUNCTIONS[name]:
@@ -321,6 +324,42 @@ class Graph:
                 return self.select(self.lt(a, b), slopes[1], slopes[0])
             case "select":
                 return self.select(a, slopes[1], slopes[2])
+            case "floor" | "ceil" | "factorial":  # constant but for jumps
+                return self.number(0.0)
+            case str() if name in FUNCTIONS:
+                return self.mul(slopes[0], self._slope_of(name, node, a))
+        raise AssertionError(name)
+
+    def _slope_of(self, name: str, node: int, a: int) -> int:
+        """Derivative of a circular or hyperbolic function by its argument."""
+        one = self.number(1.0)
+        inside = self.mul(self.sub(one, a), self.add(one, a))  # 1 - a**2
+        match name:
+            case "sin":
+                return self.call("cos", a)
+            case "cos":
+                return self.neg(self.call("sin", a))
+            case "tan":
+                return self.add(one, self.mul(node, node))
+            case "asin":
+                return self._reciprocal(self.call("sqrt", inside))
+            case "acos":
+                return self.neg(self._reciprocal(self.call("sqrt", inside)))
+            case "atan":
+                return self._reciprocal(self.add(one, self.mul(a, a)))
+            case "sinh":
+                return self.call("cosh", a)
+            case "cosh":
+                return self.call("sinh", a)
+            case "tanh":
+                return self.mul(self.sub(one, node), self.add(one, node))
+            case "asinh":
+                return self._reciprocal(self.call("sqrt", self.add(one, self.mul(a, a))))
+            case "acosh":
+                inside = self.mul(self.sub(a, one), self.add(a, one))
+                return self._reciprocal(self.call("sqrt", inside))
+            case "atanh":
+                return self._reciprocal(inside)
         raise AssertionError(name)
 
     def _derive_pow(self, node: int, a: int, b: int, slopes: list[int]) -> int:

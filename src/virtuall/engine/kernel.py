@@ -142,11 +142,7 @@ class Kernel:
         stale = np.flatnonzero(self._blueprint.fixed_uses @ changed)
         if stale.size:
             ens.fixed[np.ix_(rows, stale)] = self._fixed(ens.parameters[rows], stale)
-        ens.before[rows] = ens.after[rows] = ens.now[rows]
-        ens.track[rows, 0] = ens.track[rows, 1] = ens.y[rows]
-        ens.track[rows, 2:] = 0.0
-        ens.proposal[rows] = 0.0
-        ens.held[rows] = False
+        ens.fresh[rows] = True
 
     def signals(self, ens: Ensemble, index: ArrayLike, names: Sequence[str]) -> Floats:
         """Read states or signals at `now`: float64[len(index), len(names)]."""
@@ -165,7 +161,7 @@ class Kernel:
             raise InputError("record times must be increasing days")
         columns = self._columns(names)
         ens.times, ens.recorded_names, ens.recorded_columns = grid, tuple(names), columns
-        ens.recorded = np.full((len(ens), len(grid), len(columns)), np.nan)
+        ens.lines = np.full((len(ens), len(columns), len(grid)), np.nan)
         ens.cursor[:] = np.searchsorted(grid, ens.now, side="left")
         within = ens.cursor < len(grid)
         rows = np.flatnonzero(within)

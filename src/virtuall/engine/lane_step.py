@@ -11,7 +11,19 @@ from llvmlite import ir
 from virtuall.engine import rosenbrock as method
 from virtuall.engine.blueprint import Blueprint
 from virtuall.engine.elementary import Value
-from virtuall.engine.llvm import DOUBLE, Vectors, begin_function, element, loop, program_function, word
+from virtuall.engine.ensemble import MOST_STEPS
+from virtuall.engine.llvm import (
+    DOUBLE,
+    NOTHING,
+    POINTER,
+    WORD,
+    Vectors,
+    begin_function,
+    element,
+    loop,
+    program_function,
+    word,
+)
 from virtuall.engine.reference import tolerance_scales
 from virtuall.engine.tableau import GAMMA, NODES, STAGES, A, C, D, H
 
@@ -23,14 +35,17 @@ _ROWS_AT_ONCE = 64
 class Memory:
     """Places (in vectors) of what the lanes work on.
 
-    time, proposal, held: what a lane is loaded with; step, later: the step tried and its end; accepted,
-    sound: 1 or 0.
+    time, proposal, held, stop, next_record, tries, rejected and the thresholds: what a lane is loaded with; step,
+    later: the step tried and its end; accepted, sound, arrives (the step holds the stop or a ring), event (the
+    lane wants to be looked at): 1 or 0. The states at both ends of a step and its bends lie one after another.
     """
 
     states: int
     entries: int
     factors: int
     fixed: int
+    clocks: int
+    switches: int
 
     time = 0
     proposal = 1
@@ -42,7 +57,14 @@ class Memory:
     inverse = 7
     diagonal = 8
     stage_time = 9
-    _single = 10
+    stop = 10
+    next_record = 11
+    tries = 12
+    rejected = 13
+    arrives = 14
+    event = 15
+    error = 16
+    _single = 17
 
     @property
     def y(self) -> int:
@@ -53,8 +75,12 @@ class Memory:
         return self.y + self.states
 
     @property
-    def right(self) -> int:
+    def bends(self) -> int:
         return self.place + self.states
+
+    @property
+    def right(self) -> int:
+        return self.bends + len(H) * self.states
 
     @property
     def gathered(self) -> int:
@@ -65,20 +91,25 @@ class Memory:
         return self.gathered + self.states
 
     @property
-    def bends(self) -> int:
-        return self.stages + STAGES * self.states
-
-    @property
     def slopes(self) -> int:
-        return self.bends + len(H) * self.states
+        return self.stages + STAGES * self.states
 
     @property
     def factors_at(self) -> int:
         return self.slopes + 2 * self.states + self.entries
 
     @property
-    def fixed_at(self) -> int:
+    def thresholds(self) -> int:
         return self.factors_at + self.factors
+
+    @property
+    def switches_at(self) -> int:
+        """Switches at the start of a step, then at its end."""
+        return self.thresholds + self.clocks
+
+    @property
+    def fixed_at(self) -> int:
+        return self.switches_at + 2 * self.switches
 
     @property
     def size(self) -> int:
@@ -92,6 +123,8 @@ def memory_of(blueprint: Blueprint) -> Memory:
         entries=len(blueprint.entries),
         factors=len(blueprint.elimination.slots),
         fixed=len(blueprint.fixed.outputs),
+        clocks=len(blueprint.system.clocks),
+        switches=len(blueprint.switches.outputs),
     )
 
 
@@ -103,7 +136,7 @@ class StepCode:
     step : ir.Function
         ``(memory, inverse tolerance)``: tries one step in every lane.
     bends : ir.Function
-        ``(memory)``: dense output of the step just tried.
+        ``(memory, states or null, count)``: dense output of the step just tried, of all states or of some.
     commit : ir.Function
         ``(memory)``: accepted lanes move to the end of their step.
     """
@@ -116,11 +149,13 @@ class StepCode:
         rates = blueprint.rates
         self.rates = program_function(module, "rates", rates, lanes, self._input, self._add_and_store)
         self.slopes = program_function(module, "slopes", blueprint.slopes, lanes, self._input, _store_result)
+        self.switches = program_function(module, "switches", blueprint.switches, lanes, self._input, _store_result)
         self.factor = self._write_factor()
         self.solve = self._write_solve()
         self.stages = [self._write_gather(stage) for stage in range(1, STAGES)]
         self.first_step = self._write_first_step()
         self.error = self._write_error()
+        self.control = self._write_control()
         self.bends = self._write_bends()
         self.commit = self._write_commit()
         self.step = self._write_step()
@@ -141,9 +176,7 @@ class StepCode:
         kind = ir.ArrayType(DOUBLE, self.states)
         table = ir.GlobalVariable(self.module, kind, "scales")
         table.global_constant, table.linkage = True, "internal"
-        table.initializer = ir.Constant(
-            kind, [ir.Constant(DOUBLE, float(x)) for x in tolerance_scales(self.blueprint)]
-        )
+        table.initializer = ir.Constant(kind, [ir.Constant(DOUBLE, float(x)) for x in tolerance_scales(self.blueprint)])
         return table
 
     def _begin(self, name: str, arguments: int = 1) -> tuple[ir.Function, ir.IRBuilder, Vectors]:
@@ -214,9 +247,7 @@ class StepCode:
             else:
                 moved = m.add(self._at(m, base, memory.place, state), earlier[-1])
             self._put(m, moved, base, memory.place, state)
-            self._put(
-                m, m.mul(method.weighted_sum(m, C[stage], earlier), inverse), base, memory.gathered, state
-            )
+            self._put(m, m.mul(method.weighted_sum(m, C[stage], earlier), inverse), base, memory.gathered, state)
         builder.ret_void()
         return function
 
@@ -224,6 +255,13 @@ class StepCode:
         memory = self.memory
         function, builder, m = self._begin("first_step")
         (base,) = function.args
+        proposal = m.load(base, memory.proposal)
+        m.store(proposal, base, memory.step)
+        fresh, known = (builder.append_basic_block(name) for name in ("fresh", "known"))
+        builder.cbranch(m.any(m.not_(m.lt(m.number(0.0), proposal))), fresh, known)
+        builder.position_at_end(known)
+        builder.ret_void()
+        builder.position_at_end(fresh)
         start = builder.block
         head, body, after = (builder.append_basic_block(name) for name in ("head", "body", "after"))
         builder.branch(head)
@@ -244,7 +282,6 @@ class StepCode:
         first = m.select(m.lt(first, limit), first, limit)
         least = m.number(method.FIRST_STEP_LEAST)
         first = m.select(m.lt(first, least), least, first)
-        proposal = m.load(base, memory.proposal)
         m.store(m.select(m.lt(m.number(0.0), proposal), proposal, first), base, memory.step)
         builder.ret_void()
         return function
@@ -253,7 +290,7 @@ class StepCode:
         return m.spread(m.builder.load(element(m.builder, self.scales, state, DOUBLE), typ=DOUBLE))
 
     def _write_error(self) -> ir.Function:
-        """(memory, inverse tolerance): end of the step, its error, whether it is accepted, the next step."""
+        """(memory, inverse tolerance): end of the step and its error."""
         memory = self.memory
         function, builder, m = self._begin("error", 2)
         base, tolerance = function.args
@@ -285,40 +322,85 @@ class StepCode:
         builder.branch(head)
         builder.position_at_end(out)
         inverse = m.spread(builder.load(tolerance, typ=DOUBLE))
-        self._write_control(m, base, m.mul(largest, inverse), sound)
+        m.store(m.mul(largest, inverse), base, memory.error)
+        m.store(m.select(sound, m.number(1.0), m.number(0.0)), base, memory.sound)
+        m.store(m.add(m.load(base, memory.time), m.load(base, memory.step)), base, memory.later)
         builder.ret_void()
         return function
 
-    def _write_control(self, m: Vectors, base: Value, error: Value, sound: Value) -> None:
-        memory, one = self.memory, m.number(1.0)
+    def _write_control(self) -> ir.Function:
+        """(memory): whether the step is accepted, the next one, and whether the lane wants to be looked at."""
+        memory = self.memory
+        function, _, m = self._begin("control")
+        (base,) = function.args
+        zero, one = m.number(0.0), m.number(1.0)
+        sound = m.lt(zero, m.load(base, memory.sound))
+        error = self._stricter_where_turned(m, base, m.load(base, memory.error))
         accepted = m.and_(sound, m.le(error, one))
         factor = method.growth(m, error)
         most, least = m.number(method.LARGEST_GROWTH), m.number(method.LARGEST_CUT)
         factor = m.select(m.lt(factor, most), factor, most)
         factor = m.select(m.lt(least, factor), factor, least)
-        held = m.and_(m.lt(m.number(0.0), m.load(base, memory.held)), m.lt(one, factor))
+        held = m.and_(m.lt(zero, m.load(base, memory.held)), m.lt(one, factor))
         factor = m.select(m.and_(accepted, held), one, factor)
         factor = m.select(sound, factor, m.number(method.CUT_WHEN_NOT_FINITE))
-        step, longest = m.load(base, memory.step), m.number(method.LONGEST_STEP)
-        proposal = m.mul(step, factor)
-        m.store(m.select(m.lt(proposal, longest), proposal, longest), base, memory.proposal)
-        zero = m.number(0.0)
+        longest = m.number(method.LONGEST_STEP)
+        proposal = m.mul(m.load(base, memory.step), factor)
+        proposal = m.select(m.lt(proposal, longest), proposal, longest)
+        m.store(proposal, base, memory.proposal)
         m.store(m.select(accepted, one, zero), base, memory.accepted)
         m.store(m.select(accepted, zero, one), base, memory.held)
-        m.store(m.select(sound, one, zero), base, memory.sound)
-        m.store(m.add(m.load(base, memory.time), step), base, memory.later)
+        tries = m.add(m.load(base, memory.tries), one)
+        rejected = m.load(base, memory.rejected)
+        m.store(tries, base, memory.tries)
+        m.store(m.select(accepted, rejected, m.add(rejected, one)), base, memory.rejected)
+        later = m.load(base, memory.later)
+        arrives = m.le(m.load(base, memory.stop), later)
+        for clock, name in enumerate(self.blueprint.system.clocks):
+            state = self.blueprint.system.states.index(name)
+            reached = m.le(m.load(base, memory.thresholds + clock), m.load(base, memory.place + state))
+            arrives = m.or_(arrives, reached)
+        arrives = m.and_(accepted, arrives)
+        records = m.and_(accepted, m.le(m.load(base, memory.next_record), later))
+        small = m.and_(m.not_(accepted), m.not_(m.le(m.number(method.SHORTEST_STEP), proposal)))
+        fails = m.or_(small, m.le(m.number(MOST_STEPS), tries))
+        m.store(m.select(arrives, one, zero), base, memory.arrives)
+        event = m.or_(fails, m.or_(arrives, records))
+        m.store(m.select(event, one, zero), base, memory.event)
+        m.builder.ret_void()
+        return function
+
+    def _stricter_where_turned(self, m: Vectors, base: Value, error: Value) -> Value:
+        """A step over a kink must meet the bare tolerance: the estimate of its error is blind to the kink."""
+        first = self.memory.switches_at
+        turned = m.truth(False)
+        for switch in range(self.memory.switches):
+            before, after = (m.load(base, first + switch + k) for k in (0, self.memory.switches))
+            turned = m.or_(turned, method.has_turned(m, before, after))
+        return m.select(turned, m.mul(error, m.number(method.ERROR_SHARE)), error)
 
     def _write_bends(self) -> ir.Function:
-        memory = self.memory
-        function, builder, m = self._begin("bends")
-        (base,) = function.args
-        with loop(builder, 0, self.states) as state:
-            stages = self._earlier(m, base, STAGES, state)
-            for place, weights in enumerate(H):
-                bend = method.weighted_sum(m, weights, stages)
-                self._put(m, bend, base, memory.bends + place * self.states, state)
+        """(memory, states or null, count): dense output of the step just tried, of all states or of some."""
+        function = ir.Function(self.module, ir.FunctionType(NOTHING, [POINTER, POINTER, WORD]), "bends")
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        m, (base, some, count) = Vectors(builder, self.lanes), function.args
+        every = builder.icmp_unsigned("==", some, ir.Constant(POINTER, None))
+        with builder.if_else(every) as (all_, listed):
+            with all_, loop(builder, 0, self.states) as state:
+                self._write_bend(m, base, state)
+            with listed, loop(builder, 0, count) as place:
+                state = builder.load(element(builder, some, place, WORD), typ=WORD)
+                self._write_bend(m, base, state)
         builder.ret_void()
         return function
+
+    def _write_bend(self, m: Vectors, base: Value, state: Value) -> None:
+        stages = self._earlier(m, base, STAGES, state)
+        for place, weights in enumerate(H):
+            bend = method.weighted_sum(m, weights, stages)
+            self._put(m, bend, base, self.memory.bends + place * self.states, state)
 
     def _write_commit(self) -> ir.Function:
         memory = self.memory
@@ -377,13 +459,17 @@ class StepCode:
             target = element(builder, base, memory.stages + stage, m.real)
             builder.call(self.solve, [right, factors, target])
         builder.call(self.error, [base, tolerance])
+        if memory.switches:
+            for at_end, places in enumerate(((memory.y, memory.time), (memory.place, memory.later))):
+                y, when = (element(builder, base, place, m.real) for place in places)
+                result = element(builder, base, memory.switches_at + at_end * memory.switches, m.real)
+                builder.call(self.switches, [y, when, fixed, y, result])
+        builder.call(self.control, [base])
         builder.ret_void()
         return function
 
 
-def _load_entry(
-    m: Vectors, base: Value, places: dict[tuple[int, int], int], row: int, column: int
-) -> Value | None:
+def _load_entry(m: Vectors, base: Value, places: dict[tuple[int, int], int], row: int, column: int) -> Value | None:
     return m.load(base, places[row, column]) if (row, column) in places else None
 
 

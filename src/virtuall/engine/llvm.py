@@ -101,6 +101,10 @@ class Vectors:
     def pow(self, a: Value, b: Value) -> Value:
         return self._elementary("pow", _power_with_short_way, a, b)
 
+    def shared(self, name: str, body: Callable[..., Value], *arguments: Value) -> Value:
+        """Run a function that is written once in this module and called wherever it is used."""
+        return self._elementary(name, body, *arguments)
+
     def bits_of(self, a: Value) -> Value:
         return self.builder.bitcast(a, self.integer)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from virtuall.engine import elementary
+from virtuall.engine import elementary, transcendental
 from virtuall.engine.elementary import Machine, Value
 from virtuall.engine.graph import Graph, Op
 
@@ -95,6 +95,8 @@ def run_step(m: Machine, name: str, arguments: Sequence[Value]) -> Value:
             return elementary.maximum(m, *arguments)
         case "and" | "or" | "not":
             return getattr(m, name + "_")(*arguments)
+        case _ if name in transcendental.FUNCTIONS:
+            return m.shared(name, transcendental.FUNCTIONS[name], *arguments)
         case _:
             return getattr(m, name)(*arguments)
 
@@ -149,6 +151,9 @@ class Columns:
     @staticmethod
     def from_bits(a: Any) -> Any:
         return np.asarray(a, np.int64).view(np.float64)
+
+    def shared(self, name: str, body: Callable[..., Any], *arguments: Any) -> Any:
+        return body(self, *arguments)
 
     def exp(self, a: Any) -> Any:
         return elementary.exp(self, a)

@@ -116,6 +116,13 @@ def error_weight(m: Machine, before: Value, after: Value, scale: Value) -> Value
     return m.add(m.select(m.lt(a, b), b, a), scale)
 
 
+def has_turned(m: Machine, before: Value, after: Value) -> Value:
+    """Whether a switch has another sign at the end of the step; zero counts as below."""
+    zero = m.number(0.0)
+    up, down = m.lt(zero, before), m.lt(zero, after)
+    return m.or_(m.and_(up, m.not_(down)), m.and_(down, m.not_(up)))
+
+
 def growth(m: Machine, error: Value) -> Value:
     """Factor for the next step from the error as a multiple of the tolerance, before its bounds."""
     return m.mul(m.number(SAFETY), m.exp(m.mul(m.log(error), m.number(-1.0 / ORDER))))
