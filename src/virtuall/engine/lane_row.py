@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 from llvmlite import ir
 
 from virtuall.engine import rosenbrock as method
@@ -32,6 +33,7 @@ from virtuall.engine.llvm import (
     loop,
     program_function,
     repeat,
+    state_table,
     word,
 )
 from virtuall.engine.program import pick_outputs
@@ -86,6 +88,8 @@ class RowCode:
         self.states, self.fixed = len(blueprint.system.states), len(blueprint.fixed.outputs)
         self.outputs = len(blueprint.system.signals)
         self.clocks = [blueprint.system.states.index(name) for name in blueprint.system.clocks]
+        is_amount = np.isin(blueprint.system.states, blueprint.system.amounts)
+        self.floors = state_table(module, "floors", DOUBLE, np.where(is_amount, 0.0, -np.inf).tolist())
         self.signals = self._write_groups(blueprint)
         self.dense = self._write_dense()
         self.root = self._write_root() if self.clocks else None
@@ -140,7 +144,9 @@ class RowCode:
             wide = m.spread(part)
             with loop(b, start, end, lanes) as state:
                 first, last, *bends = (m.load_doubles(track, b.add(state, word(k * self.states))) for k in range(TRACK))
-                m.store_doubles(method.dense_value(m, wide, first, last, bends), result, state)
+                value = method.dense_value(m, wide, first, last, bends)
+                floor = m.load_doubles(self.floors, state)
+                m.store_doubles(method.within_amounts(m, value, floor, first, last), result, state)
         b.ret_void()
         return function
 
@@ -196,7 +202,8 @@ class RowCode:
         thresholds = table.row("thresholds", patient, len(self.clocks))
         for clock, state in enumerate(self.clocks):
             threshold = m.load(thresholds, clock)
-            with b.if_then(m.le(threshold, m.load(track, self.states + state))):
+            reached = m.le(threshold, m.load(track, self.states + state))
+            with b.if_then(b.and_(reached, m.lt(threshold, m.number(float("inf"))))):
                 time = b.call(self.root, [table.address, patient, word(state), threshold])
                 now, last = table.get("now", patient), b.load(end, typ=DOUBLE)
                 time = m.select(m.lt(time, now), now, time)
@@ -263,9 +270,14 @@ class RowCode:
             for lanes, start, end in ((WIDTH, word(0), whole), (1, whole, found)):
                 m = Vectors(b, lanes)
                 with loop(b, start, end, lanes) as place:
-                    first, last, *bends = (m.spread(value) for value in values)
                     part = m.load_doubles(parts, place)
-                    m.store_doubles(method.dense_value(m, part, first, last, bends), line, place)
+                    m.store_doubles(self._dense_values(m, part, state, values), line, place)
+
+    def _dense_values(self, m: Vectors, part: Value, state: Value, values: list[Value]) -> Value:
+        """One state at some times of a step."""
+        first, last, *bends = (m.spread(value) for value in values)
+        floor = m.spread(m.builder.load(element(m.builder, self.floors, state, DOUBLE), typ=DOUBLE))
+        return method.within_amounts(m, method.dense_value(m, part, first, last, bends), floor, first, last)
 
     def _track_values(self, b: ir.IRBuilder, step: Step, state: Value) -> list[Value]:
         places = (b.mul(step.stride, b.add(state, word(k * self.states))) for k in range(TRACK))
@@ -292,8 +304,8 @@ class RowCode:
         with loop(b, 0, found, WIDTH) as start:
             part = m.load_doubles(parts, start)
             with each(b, table, "needed_states", "state_count") as state:
-                first, last, *bends = (m.spread(value) for value in self._track_values(b, step, state))
-                m.store(method.dense_value(m, part, first, last, bends), states, state)
+                value = self._dense_values(m, part, state, self._track_values(b, step, state))
+                m.store(value, states, state)
             self._call_groups(b, table, element(b, days, start, DOUBLE))
             left = b.sub(found, start)
             count = b.select(b.icmp_signed("<", left, word(WIDTH)), left, word(WIDTH))

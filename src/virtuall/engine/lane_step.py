@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from virtuall.engine import rosenbrock as method
 from virtuall.engine.blueprint import Blueprint
 from virtuall.engine.elementary import Value
 from virtuall.engine.ensemble import MOST_STEPS
+from virtuall.engine.lane_loops import MOST_WRITTEN_OUT, products_of, write_factor, write_solve
 from virtuall.engine.llvm import (
     DOUBLE,
     NOTHING,
@@ -22,6 +24,7 @@ from virtuall.engine.llvm import (
     element,
     loop,
     program_function,
+    state_table,
     word,
 )
 from virtuall.engine.reference import tolerance_scales
@@ -145,13 +148,23 @@ class StepCode:
         self.module, self.blueprint, self.lanes = module, blueprint, lanes
         self.states = len(blueprint.system.states)
         self.memory = memory_of(blueprint)
-        self.scales = self._scale_table()
+        scales, is_amount = tolerance_scales(blueprint), np.isin(blueprint.system.states, blueprint.system.amounts)
+        self.scales = state_table(module, "scales", DOUBLE, scales.tolist())
+        self.inverse_scales = state_table(
+            module, "inverse_scales", DOUBLE, np.where(is_amount, 1.0 / scales, 0.0).tolist()
+        )
+        # Without its sign where a state may be negative.
+        self.masks = state_table(module, "masks", WORD, np.where(is_amount, -1, 2**63 - 1).tolist())
         rates = blueprint.rates
         self.rates = program_function(module, "rates", rates, lanes, self._input, self._add_and_store)
         self.slopes = program_function(module, "slopes", blueprint.slopes, lanes, self._input, _store_result)
         self.switches = program_function(module, "switches", blueprint.switches, lanes, self._input, _store_result)
-        self.factor = self._write_factor()
-        self.solve = self._write_solve()
+        plan = blueprint.elimination
+        if products_of(plan) <= MOST_WRITTEN_OUT:
+            self.factor, self.solve = self._write_factor(), self._write_solve()
+        else:
+            self.factor = write_factor(module, plan, blueprint.entries, lanes)
+            self.solve = write_solve(module, plan, lanes)
         self.stages = [self._write_gather(stage) for stage in range(1, STAGES)]
         self.first_step = self._write_first_step()
         self.error = self._write_error()
@@ -171,13 +184,6 @@ class StepCode:
     @staticmethod
     def _add_and_store(m: Vectors, arguments: Any, place: int, value: Value) -> None:
         m.store(m.add(value, m.load(arguments[3], place)), arguments[4], place)
-
-    def _scale_table(self) -> ir.GlobalVariable:
-        kind = ir.ArrayType(DOUBLE, self.states)
-        table = ir.GlobalVariable(self.module, kind, "scales")
-        table.global_constant, table.linkage = True, "internal"
-        table.initializer = ir.Constant(kind, [ir.Constant(DOUBLE, float(x)) for x in tolerance_scales(self.blueprint)])
-        return table
 
     def _begin(self, name: str, arguments: int = 1) -> tuple[ir.Function, ir.IRBuilder, Vectors]:
         function = begin_function(self.module, name, arguments)
@@ -271,7 +277,7 @@ class StepCode:
         speed.add_incoming(m.number(0.0), start)
         builder.cbranch(builder.icmp_signed("<", state, ir.Constant(state.type, self.states)), body, after)
         builder.position_at_end(body)
-        size = m.add(m.abs(self._at(m, base, memory.y, state)), self._scale(m, state))
+        size = m.add(m.abs(self._at(m, base, memory.y, state)), self._constant(m, self.scales, state))
         share = m.div(m.abs(self._at(m, base, memory.slopes, state)), size)
         speed.add_incoming(m.select(m.lt(speed, share), share, speed), body)
         state.add_incoming(builder.add(state, ir.Constant(state.type, 1)), body)
@@ -286,8 +292,8 @@ class StepCode:
         builder.ret_void()
         return function
 
-    def _scale(self, m: Vectors, state: Value) -> Value:
-        return m.spread(m.builder.load(element(m.builder, self.scales, state, DOUBLE), typ=DOUBLE))
+    def _constant(self, m: Vectors, table: ir.GlobalVariable, state: Value) -> Value:
+        return m.spread(m.builder.load(element(m.builder, table, state, DOUBLE), typ=DOUBLE))
 
     def _write_error(self) -> ir.Function:
         """(memory, inverse tolerance): end of the step and its error."""
@@ -310,13 +316,17 @@ class StepCode:
         builder.position_at_end(body)
         before, last = self._at(m, base, memory.y, state), self._earlier(m, base, STAGES, state)[-1]
         after = m.add(self._at(m, base, memory.place, state), last)
-        weight = method.error_weight(m, before, after, self._scale(m, state))
+        weight = method.error_weight(m, before, after, self._constant(m, self.scales, state))
         share = m.div(m.abs(last), weight)
         infinity = m.number(float("inf"))
         fine = m.and_(m.lt(share, infinity), m.lt(weight, infinity))
-        tiny = m.lt(m.abs(after), m.number(method.SMALLEST_STATE))
+        mask = m.spread(builder.load(element(builder, self.masks, state, WORD), typ=WORD))
+        size = m.from_bits(m.and_(m.bits_of(after), mask))
+        tiny = m.lt(size, m.number(method.SMALLEST_STATE))
+        below = method.dip(m, after, self._constant(m, self.inverse_scales, state))
         self._put(m, m.select(tiny, m.number(0.0), after), base, memory.place, state)
-        largest.add_incoming(m.select(m.lt(largest, share), share, largest), body)
+        most = m.select(m.lt(largest, share), share, largest)
+        largest.add_incoming(m.select(m.lt(most, below), below, most), body)
         sound.add_incoming(m.and_(sound, fine), body)
         state.add_incoming(builder.add(state, ir.Constant(state.type, 1)), body)
         builder.branch(head)

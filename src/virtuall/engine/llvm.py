@@ -20,7 +20,7 @@ from virtuall.engine.program import LEAVES, Program, run_step
 DOUBLE, BYTE, WORD, HALF = ir.DoubleType(), ir.IntType(8), ir.IntType(64), ir.IntType(32)
 BIT, POINTER, NOTHING = ir.IntType(1), ir.PointerType(), ir.VoidType()
 # Longer straight-line functions compile slowly.
-LARGEST_FUNCTION = 1500
+LARGEST_FUNCTION = 400
 
 Operation = Callable[..., Value]
 
@@ -61,10 +61,10 @@ class Vectors:
         return self._splat(self.integer, WORD, value)
 
     def spread(self, value: Value) -> Value:
-        """One double in all lanes."""
+        """One double or whole number in all lanes."""
         if self.lanes == 1:
             return value
-        empty = ir.Constant(self.real, ir.Undefined)
+        empty = ir.Constant(_wide(value.type, self.lanes), ir.Undefined)
         single = self.builder.insert_element(empty, value, ir.Constant(HALF, 0))
         zeros = ir.Constant(ir.VectorType(HALF, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(single, empty, zeros)
@@ -180,6 +180,14 @@ def element(builder: ir.IRBuilder, base: Value, place: Value | int, kind: ir.Typ
     address = builder.gep(base, [place], source_etype=kind)
     address.type = POINTER
     return address
+
+
+def state_table(module: ir.Module, name: str, kind: ir.Type, values: Sequence[float]) -> ir.GlobalVariable:
+    """Constants, one for each state."""
+    table = ir.GlobalVariable(module, ir.ArrayType(kind, len(values)), name)
+    table.global_constant, table.linkage = True, "internal"
+    table.initializer = ir.Constant(table.value_type, [ir.Constant(kind, value) for value in values])
+    return table
 
 
 def local(builder: ir.IRBuilder, kind: ir.Type) -> Value:

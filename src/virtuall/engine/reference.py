@@ -35,6 +35,8 @@ class ReferenceBackend:
         self.rtol = rtol
         system = blueprint.system
         self.scales = tolerance_scales(blueprint)
+        self.is_amount = np.isin(system.states, system.amounts)
+        self.floors = np.where(self.is_amount, 0.0, -np.inf)
         self.clocks = [system.states.index(clock) for clock in system.clocks]
 
     def advance(self, ens: Ensemble, index: Ints, stop: Floats) -> None:
@@ -80,7 +82,8 @@ class ReferenceBackend:
         width = ens.after[index] - ens.before[index]
         part = np.where(width > 0.0, (time - ens.before[index]) / width, 1.0)[:, None]
         first, last, *bends = np.moveaxis(ens.track[index], 1, 0)
-        return method.dense_value(Columns(), part, first, last, bends)
+        value = method.dense_value(Columns(), part, first, last, bends)
+        return method.within_amounts(Columns(), value, self.floors, first, last)
 
     def _first_ring(self, ens: Ensemble, index: Ints, end: Floats) -> tuple[np.ndarray, Floats]:
         ring = np.full(len(index), -1, np.int32)
@@ -88,7 +91,7 @@ class ReferenceBackend:
         for clock, state in enumerate(self.clocks):
             threshold = ens.thresholds[index, clock]
             # Only whole steps are looked at, so the time of a ring does not depend on the stops.
-            due = np.flatnonzero(ens.track[index, 1, state] >= threshold)
+            due = np.flatnonzero((ens.track[index, 1, state] >= threshold) & (threshold < np.inf))
             if due.size:
                 time = self._root(ens, index[due], state, threshold[due])
                 time = np.maximum(time, ens.now[index[due]])
@@ -148,7 +151,8 @@ class ReferenceBackend:
         step = self._first_step(ens.proposal[index], y, rate)
         stages, after = self._stages(y, time, fixed, slopes, step)
         error, sound, worst = self._error(y, after, stages[-1])
-        after = np.where(np.abs(after) < method.SMALLEST_STATE, 0.0, after)
+        size_of = np.where(self.is_amount[:, None], after, np.abs(after))
+        after = np.where(size_of < method.SMALLEST_STATE, 0.0, after)
         # The estimate of the error is blind to a kink within the step, so such a step must meet the bare tolerance.
         turned = self._turned(self._loader(y, time, fixed), self._loader(after, time + step, fixed), len(index))
         error = np.where(turned, error * method.ERROR_SHARE, error)
@@ -246,6 +250,8 @@ class ReferenceBackend:
             share = shares[k] = np.abs(error[k]) / weight
             sound &= (share < np.inf) & (weight < np.inf)
             largest = np.where(largest < share, share, largest)
+            below = method.dip(m, after[k], 1.0 / scale if self.is_amount[k] else 0.0)
+            largest = np.where(largest < below, below, largest)
         shares = np.where(np.isfinite(shares) & np.isfinite(after), shares, np.inf)
         return (
             largest * (1.0 / (method.ERROR_SHARE * self.rtol)),

@@ -56,20 +56,17 @@ def eliminate(
     position = {row: k for k, row in enumerate(plan.order)}
     for step in steps or range(len(plan.order)):
         row, lower, upper = plan.order[step], plan.lower[step], plan.upper[step]
-        entries: dict[int, Value | None] = {}
+        entries: dict[int, Value] = {}
         for column in (*lower, row, *upper):
             value = load(row, column)
-            if column == row:
-                entries[column] = diagonal if value is None else m.sub(diagonal, value)
-            else:
-                entries[column] = None if value is None else m.neg(value)
+            entry = m.number(0.0) if value is None else m.neg(value)
+            entries[column] = m.add(diagonal, entry) if column == row else entry
         for pivot in lower:
             factor = m.mul(entries[pivot], fetch(plan.slots[pivot, pivot]))
             store(plan.slots[row, pivot], factor)
             for column in plan.upper[position[pivot]]:
                 product = m.mul(factor, fetch(plan.slots[pivot, column]))
-                value = entries[column]
-                entries[column] = m.neg(product) if value is None else m.sub(value, product)
+                entries[column] = m.sub(entries[column], product)
         store(plan.slots[row, row], m.div(m.number(1.0), entries[row]))
         for column in upper:
             store(plan.slots[row, column], entries[column])
@@ -110,10 +107,20 @@ def dense_value(m: Machine, part: Value, first: Value, last: Value, bends: Seque
     return m.add(m.mul(rest, first), m.mul(part, m.add(last, m.mul(rest, bend))))
 
 
+def within_amounts(m: Machine, value: Value, floor: Value, first: Value, last: Value) -> Value:
+    """A state inside a step, or its smaller end where an amount (floor 0; else -inf) would come below zero."""
+    return m.select(m.lt(value, floor), m.select(m.lt(first, last), first, last), value)
+
+
 def error_weight(m: Machine, before: Value, after: Value, scale: Value) -> Value:
     """Size against which an error counts: the larger end of the step, and the scale of the state."""
     a, b = m.abs(before), m.abs(after)
     return m.add(m.select(m.lt(a, b), b, a), scale)
+
+
+def dip(m: Machine, after: Value, inverse_scale: Value) -> Value:
+    """How far an amount has come below zero, as a share of its scale: an error like any other."""
+    return m.mul(m.neg(after), inverse_scale)
 
 
 def has_turned(m: Machine, before: Value, after: Value) -> Value:

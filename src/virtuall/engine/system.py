@@ -37,6 +37,9 @@ class System:
         Per state, the size below which its error counts as absolute (same unit as the state), length S.
     clocks : tuple of str
         States that are integrated hazards.
+    amounts : tuple of str
+        States that are never below zero (cells, drug, counts): a step that leads further below zero than a share
+        rtol of the scale is not accepted, and what is left below zero becomes zero.
     units, docs : mapping of str to str
         For people only; they do not decide the kernel.
 
@@ -55,6 +58,7 @@ class System:
     signals: tuple[tuple[str, int], ...] = ()
     scales: tuple[float, ...] = ()
     clocks: tuple[str, ...] = ()
+    amounts: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     docs: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,7 +85,7 @@ class System:
         digest.update(repr([place[node] for node in nodes]).encode())
         names = [[name for name, _ in pairs] for pairs in (self.constants, self.signals)]
         scales = [float(scale).hex() for scale in self.scales]
-        digest.update(repr((self.states, self.parameters, names, scales, self.clocks)).encode())
+        digest.update(repr((self.states, self.parameters, names, scales, self.clocks, self.amounts)).encode())
         return digest.hexdigest()
 
     def _check_names(self) -> None:
@@ -91,9 +95,10 @@ class System:
             raise KernelError("names of states and parameters must be unique", given=", ".join(doubles))
         if TIME in named:
             raise KernelError(f"'{TIME}' is the name of time and of nothing else")
-        for clock in self.clocks:
-            if clock not in self.states:
-                raise KernelError("a clock must be a state", given=clock, allowed=self.states)
+        for what, states in (("a clock", self.clocks), ("an amount", self.amounts)):
+            for name in states:
+                if name not in self.states:
+                    raise KernelError(f"{what} must be a state", given=name, allowed=self.states)
         for name, _ in self.constants:
             if name not in self.parameters:
                 raise KernelError("a constant must be a parameter", given=name, allowed=self.parameters)

@@ -127,7 +127,8 @@ def acosh(m: Machine, x: Value) -> Value:
     root = m.sqrt(m.mul(beyond, m.add(beyond, m.number(2.0))))
     near = _log_of_one_and(m, m.add(beyond, root))
     far = m.add(log(m, x), m.number(_LN2))
-    return m.select(m.lt(x, m.number(2.0**30)), near, far)
+    result = m.select(m.lt(x, m.number(2.0**30)), near, far)
+    return m.select(m.lt(x, m.number(1.0)), m.number(math.nan), result)
 
 
 def atanh(m: Machine, x: Value) -> Value:

@@ -70,6 +70,7 @@ def compose_system(modules: Modules, names: Names, units: Mapping[str, Unit]) ->
         signals=(*((state, nodes[state]) for state in names.states), *varying),
         scales=_scales(modules, names, units),
         clocks=tuple(clock.state for module in modules.modules for clock in module.values.clocks.values()),
+        amounts=tuple(state for state in names.states if state not in names.rates),
         units={name: str(found) for name, found in units.items()},
         docs={name: found.doc for name, found in given.items()},
     )
