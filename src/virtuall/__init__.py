@@ -9,16 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from virtuall.population import Population, sample
+    from virtuall.sbml import SbmlModel, read_sbml, simulate_sbml
     from virtuall.simulation.plan import plan
     from virtuall.simulation.protocol import Protocol, load_protocol
     from virtuall.simulation.result import Result
     from virtuall.simulation.simulate import simulate
 
-__all__ = ["Population", "Protocol", "Result", "load_protocol", "plan", "sample", "simulate"]
+__all__ = [
+    "Population",
+    "Protocol",
+    "Result",
+    "SbmlModel",
+    "load_protocol",
+    "plan",
+    "read_sbml",
+    "sample",
+    "simulate",
+    "simulate_sbml",
+]
 
 _PLACES = {
     "Population": "virtuall.population",
     "sample": "virtuall.population",
+    "SbmlModel": "virtuall.sbml",
+    "read_sbml": "virtuall.sbml",
+    "simulate_sbml": "virtuall.sbml",
     "Protocol": "virtuall.simulation.protocol",
     "load_protocol": "virtuall.simulation.protocol",
     "Result": "virtuall.simulation.result",

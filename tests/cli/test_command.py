@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("words", [(), ("export",), *COMMANDS])
+@pytest.mark.parametrize("words", [(), ("export",), ("sbml",), ("sbml", "simulate"), ("sbml", "suite"), *COMMANDS])
 def test_every_help_says_what_it_is_not_for(call, words) -> None:
     done = call(*words, "--help")
     assert done.code == 0

@@ -84,8 +84,6 @@ def test_errors_say_what_was_wrong() -> None:
         unit("L^99999999")
     with pytest.raises(UnitError, match="unknown unit; given 'kd'"):
         unit("kd")
-    with pytest.raises(
-        UnitError, match="ug cannot be expressed in 1/d; the dimension differs: mass against time"
-    ):
+    with pytest.raises(UnitError, match="ug cannot be expressed in 1/d; the dimension differs: mass against time"):
         unit("ug").factor_to(unit("1/d"))
     assert difference(unit("1/h"), unit("1/d")) == "the scale differs: 1 1/h is 24 1/d"

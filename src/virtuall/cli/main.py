@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from virtuall.cli import check, explain, export, listing, patient, plan, run, trial
+from virtuall.cli import check, explain, export, listing, patient, plan, replay, run, sbml, trial
 from virtuall.cli.output import NOTICE, remark
 from virtuall.core.errors import VirtuallError
 
@@ -27,11 +27,18 @@ export_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+sbml_app = typer.Typer(
+    help="Run models of other people. " + NOTICE,
+    epilog=NOTICE,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 for _name, _function in (
     ("run", run.run),
     ("plan", plan.plan),
     ("patient", patient.patient),
+    ("replay", replay.replay),
     ("trial", trial.trial),
     ("explain", explain.explain),
     ("list", listing.list_names),
@@ -40,6 +47,9 @@ for _name, _function in (
     app.command(_name, epilog=NOTICE)(_function)
 export_app.command("sbml", epilog=NOTICE)(export.sbml)
 app.add_typer(export_app, name="export")
+sbml_app.command("simulate", epilog=NOTICE)(sbml.simulate)
+sbml_app.command("suite", epilog=NOTICE)(sbml.suite)
+app.add_typer(sbml_app, name="sbml")
 
 
 def _print_version(wanted: bool) -> None:
