@@ -1,6 +1,6 @@
 import numpy as np
 
-from virtuall.core.random import exponential, mixed, normal, uniform
+from virtuall.core.random import exponential, keyed_uniform, keys, mixed, normal, uniform
 
 
 def test_mixing_known_answers() -> None:
@@ -31,3 +31,10 @@ def test_draws_have_their_distribution() -> None:
     assert kstest(uniform(3, [f"purpose {k}" for k in range(1000)], 5)[:], "uniform").pvalue > 1e-3
     pairs = np.corrcoef(uniform(1, "d", people), uniform(1, "d", people, 1))
     assert abs(pairs[0, 1]) < 0.02
+
+
+def test_draws_by_keys_of_their_own_are_the_draws_of_their_purposes() -> None:
+    patients, days = np.arange(6), np.array([0, 3, 3, 9, 1, 0])
+    which = np.array([0, 1, 1, 0, 2, 2])
+    found = keyed_uniform(keys(5, ("a", "b", "c"))[which], patients, days)
+    assert np.array_equal(found, uniform(5, ("a", "b", "c"), patients, days)[which, patients])

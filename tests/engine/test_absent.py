@@ -101,6 +101,7 @@ def test_zero_is_unstable_here(made_up: System) -> None:
     assert (at > 1e-3).mean() > 0.3
 
 
+@pytest.mark.slow
 def test_absent_in_both_back_ends(made_up: System) -> None:
     given = np.array([0.1, 0.0, 0.0, 0.1, 0.0])
     found = [treat_made_up(build_kernel(made_up, name), 5, given) for name in ("llvm", "numpy")]

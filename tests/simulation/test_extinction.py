@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from virtuall.core.poisson import poisson
+from virtuall.core.counts import poisson
+from virtuall.core.random import uniform
 from virtuall.simulation.extinction import next_number, transition, whole
+
+PARTS = ("lines", "spread", "entry")
 
 
 def run(n: int, cells: float, birth: float, death: float, days: float, step: float) -> np.ndarray:
@@ -64,20 +67,20 @@ def test_against_gillespie_with_a_refuge() -> None:
     ones = np.ones(n)
     net = birth - death
     for day in range(1, int(days) + 1):
-        days_key = np.full(n, day)
         entering = refuge * wake * (np.exp(net) - np.exp(-wake)) / (net + wake)
         mean_l, mean_q = cycling * np.exp(net) + entering, refuge * np.exp(-wake)
         grown = np.exp(net) * ones
-        cycling = next_number(1, "L", ids, days_key, cycling, mean_l, net * ones, grown, birth * ones, ones)
+        draws = uniform(1, PARTS, ids, day)
+        cycling = next_number(draws, cycling, mean_l, net * ones, grown, birth * ones, ones)
         stay = np.exp(-wake)
         out = -wake * ones
-        refuge = next_number(1, "Q", ids, days_key, refuge, mean_q, out, stay * ones, 0 * ones, ones)
+        draws = uniform(2, PARTS, ids, day)
+        refuge = next_number(draws, refuge, mean_q, out, stay * ones, 0 * ones, ones)
     exact, ours = cured / 1500, (cycling == 0).mean()
     assert abs(exact - ours) < 4 * np.sqrt(0.25 / 1500 + 0.25 / n), (exact, ours)
 
 
 def test_whole_numbers_and_entries_keep_the_mean() -> None:
-    ids = np.arange(50_000)
-    assert abs(whole(1, "L", ids, ids * 0, np.full(50_000, 7.3)).mean() - 7.3) < 0.01
     draws = np.random.default_rng(0).random(50_000)
+    assert abs(whole(draws, np.full(50_000, 7.3)).mean() - 7.3) < 0.01
     assert abs(poisson(np.full(50_000, 0.04), draws).mean() - 0.04) < 0.004

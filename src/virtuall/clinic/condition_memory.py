@@ -101,9 +101,7 @@ def highest(memory: Memory, key: str, rows: Rows, values: Floats) -> Floats:
     return np.asarray(result)
 
 
-def highest_within(
-    memory: Memory, key: str, rows: Rows, time: Floats, values: Floats, window: float
-) -> Floats:
+def highest_within(memory: Memory, key: str, rows: Rows, time: Floats, values: Floats, window: float) -> Floats:
     """Return the highest value known within the last `window` days (exactly that long ago is outside).
 
     Only values that no later value has reached are kept, so few places are needed.

@@ -151,9 +151,7 @@ class Values:
         unit = _unit(expression.unit, expression.where)
         if not unit.same_dimension(DAY):
             hint = "write for example 3 d or 8 h"
-            raise UnitError(
-                "a length of time is needed", given=expression.unit, where=expression.where, hint=hint
-            )
+            raise UnitError("a length of time is needed", given=expression.unit, where=expression.where, hint=hint)
         return float(Fraction(repr(expression.value)) * unit.factor / DAY.factor)
 
     def _arithmetic(self, expression: Arithmetic) -> Value:
@@ -288,9 +286,7 @@ class Values:
 
     def _observed(self, value: Value, call: Call) -> Value:
         if value.literal is not None:
-            raise TextError(
-                f"{call.function} takes an observation, not a number", where=call.arguments[0].where
-            )
+            raise TextError(f"{call.function} takes an observation, not a number", where=call.arguments[0].where)
         return value
 
 

@@ -128,9 +128,7 @@ class _Compiler:
     def _membership(self, expression: Membership, wanted: bool) -> str:
         value = self._values.value(expression.of)
         if value.kind != "category" or value.column is None:
-            raise TextError(
-                "'is' and 'in' are for categories", given=IN_WORDS[value.kind], where=expression.of.where
-            )
+            raise TextError("'is' and 'in' are for categories", given=IN_WORDS[value.kind], where=expression.of.where)
         levels = value.column.levels
         for level in expression.levels:
             if level not in levels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.arithmetic import exp
-from virtuall.core.random import normal, uniform
 from virtuall.texts.table import Table, reading
 
 Floats = NDArray[np.float64]
@@ -71,12 +71,20 @@ def _event(table: Table) -> Event:
     )
 
 
-def drawn(event: Event, seed: int, patients: Ints, occurrence: Ints) -> tuple[Ints, Ints, Floats]:
-    """Grade, consequence and duration (d) of these occurrences of an event."""
-    draw = uniform(seed, f"event {event.name} outcome", patients, occurrence)
+def draw_purposes(events: Sequence[Event]) -> tuple[str, ...]:
+    """Purposes of the draws of events: of all outcomes, then of all durations, then of the clocks."""
+    names = [event.name for event in events]
+    return (
+        *(f"event {name} outcome" for name in names),
+        *(f"event {name} duration" for name in names),
+        *(f"clock {name}" for name in names),
+    )
+
+
+def outcome(event: Event, draw: Floats, spread: Floats) -> tuple[Ints, Ints, Floats]:
+    """Grade, consequence and duration (d) of occurrences of an event, by a uniform and a standard normal draw each."""
     edges = np.cumsum([each.share for each in event.outcomes])[:-1]
     which = np.searchsorted(edges, draw, side="right")
     grade = np.array([each.grade for each in event.outcomes], np.int64)[which]
     consequence = np.array([each.consequence for each in event.outcomes], np.int64)[which]
-    spread = normal(seed, f"event {event.name} duration", patients, occurrence)
     return grade, consequence, event.duration * exp(event.duration_log_sd * spread)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.arithmetic import exp
-from virtuall.core.poisson import poisson
-from virtuall.core.random import normal, uniform
+from virtuall.core.counts import poisson
+from virtuall.core.random import keyed_uniform, keys
 from virtuall.texts.table import Table, reading
 
 Floats = NDArray[np.float64]
@@ -105,32 +104,73 @@ def _schedule(table: Table, names: tuple[str, ...]) -> Schedule:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Laboratory:
+    """The observables of S schedules as tables over K observables.
+
+    Attributes
+    ----------
+    measures : bool[S, K]
+        The schedule measures the observable.
+    noise, limit, highest, read : float64[K]
+        As of `Observable`.
+    purposes, counts : tuple of str
+        Purposes of the draws of noise and of counts, schedule by schedule.
+    """
+
+    measures: NDArray[np.bool_]
+    noise: Floats
+    limit: Floats
+    highest: Floats
+    read: Floats
+    purposes: tuple[str, ...]
+    counts: tuple[str, ...]
+
+
+def laboratory_of(monitoring: Monitoring) -> Laboratory:
+    """The tables of a text of monitoring."""
+    observables, schedules = monitoring.observables, monitoring.schedules
+    purposes = tuple(f"assay {each.name}, {schedule.name}" for schedule in schedules for each in observables)
+    measures = [[each.name in schedule.observables for each in observables] for schedule in schedules]
+    return Laboratory(
+        np.array(measures, bool).reshape(len(schedules), len(observables)),
+        np.array([each.noise for each in observables]),
+        np.array([each.limit for each in observables]),
+        np.array([each.highest for each in observables]),
+        np.array([each.read for each in observables]),
+        purposes,
+        tuple(f"{purpose}, count" for purpose in purposes),
+    )
+
+
 def measured(
-    observables: Sequence[Observable], truth: Floats, seed: int, schedule: str, patients: Ints, occurrence: Ints
+    laboratory: Laboratory, schedule: Ints, place: Ints, truth: Floats, seed: int, patients: Ints, occurrence: Ints
 ) -> Floats:
-    """What the laboratory reports for one sample of each patient.
+    """What the laboratory reports: n measurements of one observable each.
 
     Parameters
     ----------
-    observables : K observables of the schedule
-    truth : float64[K, n]
+    schedule, place : int64[n]
+        Numbers of the schedule and of the observable.
+    truth : float64[n]
         True values in the units of the observables.
-    schedule : str
-        Name of the schedule; with the occurrence it keys the noise.
     patients, occurrence : int64[n]
-        Ids, and which sample of this schedule it is.
+        Ids, and which sample of this schedule it is; with the schedule they key the noise.
 
     Returns
     -------
-    float64[K, n]
+    float64[n]
     """
-    purposes = [f"assay {each.name}, {schedule}" for each in observables]
-    noise = np.array([[each.noise] for each in observables])
-    highest = np.array([[each.highest] for each in observables])
-    limit = np.array([[each.limit] for each in observables])
-    reported = np.minimum(truth * exp(noise * normal(seed, purposes, patients, occurrence)), highest)
-    for place, each in enumerate(observables):
-        if each.read > 0:
-            draw = uniform(seed, f"{purposes[place]}, count", patients, occurrence)
-            reported[place] = poisson(reported[place] * each.read, draw) / each.read  # cells found among those read
-    return np.where(reported < limit, 0.0, reported)
+    from scipy.special import ndtri
+
+    number = schedule * len(laboratory.noise) + place
+    spread = ndtri(keyed_uniform(keys(seed, laboratory.purposes)[number], patients, occurrence))
+    reported = np.minimum(truth * exp(laboratory.noise[place] * spread), laboratory.highest[place])
+    read = laboratory.read[place]
+    counted = np.flatnonzero(read > 0)
+    if len(counted):
+        key = keys(seed, laboratory.counts)[number[counted]]
+        draw = keyed_uniform(key, patients[counted], occurrence[counted])
+        cells = read[counted]
+        reported[counted] = poisson(reported[counted] * cells, draw) / cells  # cells found among those read
+    return np.where(reported < laboratory.limit[place], 0.0, reported)

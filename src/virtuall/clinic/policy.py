@@ -101,9 +101,7 @@ def read_next_line(path: Path) -> NextLinePolicy:
         )
 
 
-def transplant_wait(
-    policy: TransplantPolicy, seed: int, patients: Ints, earlier: Flags, lines: Ints
-) -> Floats:
+def transplant_wait(policy: TransplantPolicy, seed: int, patients: Ints, earlier: Flags, lines: Ints) -> Floats:
     """Days from remission to transplant; infinite for who does not go.
 
     ``lines`` counts the next lines given so far (0: the protocol's own remission).
@@ -124,9 +122,7 @@ def next_line_wait(policy: NextLinePolicy, seed: int, patients: Ints, lines: Int
     return np.where(lines < policy.most, wait, np.inf)
 
 
-def next_line_logs(
-    policy: NextLinePolicy, seed: int, patients: Ints, lines: Ints, late: Flags, product: str
-) -> Floats:
+def next_line_logs(policy: NextLinePolicy, seed: int, patients: Ints, lines: Ints, late: Flags, product: str) -> Floats:
     """Log10 kill of this next line in these patients."""
     chance = policy.success * np.where(late, policy.success_late_line, 1.0) * policy.after.get(product, 1.0)
     chance = chance * power(policy.success_each_further, lines.astype(np.float64))

@@ -25,25 +25,34 @@ _LOG_SERIES = tuple(1.0 / (2 * term + 1) for term in range(12, 0, -1))
 def exp(x: ArrayLike) -> Floats:
     """Exponential of an array (float64, any shape)."""
     values = np.asarray(x, np.float64)
-    bounded = np.clip(np.where(np.isnan(values), 0.0, values), _UNDERFLOW - 1, _OVERFLOW + 1)
+    ordinary = bool(np.all((values >= _UNDERFLOW) & (values <= _OVERFLOW)))  # NaN is not
+    bounded = values if ordinary else _bounded(values)
     whole = np.rint(bounded * _LOG2_E)
     rest = (bounded - whole * _LN2_HIGH) - whole * _LN2_LOW
     total = np.full_like(rest, _EXP_SERIES[0])
     for coefficient in _EXP_SERIES[1:]:
         total *= rest
         total += coefficient
-    halves = np.floor(whole / 2).astype(np.int64)
+    exponent = whole.astype(np.int64)
+    halves = exponent >> 1
     with np.errstate(over="ignore", under="ignore"):  # two scalings reach the ends of the range
-        result = np.ldexp(np.ldexp(total, halves), whole.astype(np.int64) - halves)
+        result = np.ldexp(np.ldexp(total, halves), exponent - halves)
+    if ordinary:
+        return np.asarray(result)
     result = np.where(values > _OVERFLOW, np.inf, np.where(values < _UNDERFLOW, 0.0, result))
     return np.where(np.isnan(values), np.nan, result)
+
+
+def _bounded(values: Floats) -> Floats:
+    return np.clip(np.where(np.isnan(values), 0.0, values), _UNDERFLOW - 1, _OVERFLOW + 1)
 
 
 def log(x: ArrayLike) -> Floats:
     """Natural logarithm of an array (float64, any shape); NaN below zero, -inf at zero."""
     values = np.asarray(x, np.float64)
-    usable = np.where((values > 0) & np.isfinite(values), values, 1.0)
-    mantissa, exponent = np.frexp(usable)
+    usable = (values > 0) & (values < np.inf)
+    ordinary = bool(np.all(usable))
+    mantissa, exponent = np.frexp(values if ordinary else np.where(usable, values, 1.0))
     small = mantissa < _SQRT_HALF
     mantissa = np.where(small, mantissa * 2, mantissa)
     power = exponent - small
@@ -54,6 +63,8 @@ def log(x: ArrayLike) -> Floats:
         total += coefficient
         total *= square
     result = power * _LN2_HIGH + (power * _LN2_LOW + (2 * ratio + 2 * ratio * total))
+    if ordinary:
+        return np.asarray(result)
     result = np.where(values == 0, -np.inf, np.where(values == np.inf, np.inf, result))
     return np.where((values < 0) | np.isnan(values), np.nan, result)
 

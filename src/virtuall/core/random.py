@@ -21,18 +21,53 @@ Words = NDArray[np.uint64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_ONE, _11, _27, _30, _31 = (np.uint64(number) for number in (1, 11, 27, 30, 31))
 
 
 def mixed(word: Words) -> Words:
     """The output function of SplitMix64: a bijection of 64-bit words in which every bit moves every bit."""
-    word = (word ^ (word >> np.uint64(30))) * _FIRST
-    word = (word ^ (word >> np.uint64(27))) * _SECOND
-    return word ^ (word >> np.uint64(31))
+    word = word ^ (word >> _30)
+    word *= _FIRST
+    word ^= word >> _27
+    word *= _SECOND
+    word ^= word >> _31
+    return word
 
 
 @lru_cache(maxsize=4096)
 def _key(seed: int, purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}\x00{purpose}".encode()).digest()[:8], "little")
+
+
+@lru_cache(maxsize=4096)
+def keys(seed: int, purposes: tuple[str, ...]) -> Words:
+    """One key a purpose, for `keyed_uniform`."""
+    found = np.array([_key(seed, each) for each in purposes], np.uint64)
+    found.setflags(write=False)
+    return found
+
+
+def keyed_uniform(key: Words, patient: ArrayLike, occurrence: ArrayLike) -> Floats:
+    """Uniform draws in the open interval (0, 1), each by a key of its own.
+
+    Parameters
+    ----------
+    key : uint64 array of at least one axis
+        From `keys`.
+    patient, occurrence : array of int
+        All three are broadcast together.
+    """
+    # arrays of at least one axis wrap around in silence, as meant
+    patients, times = np.atleast_1d(np.asarray(patient, np.uint64)), np.atleast_1d(np.asarray(occurrence, np.uint64))
+    whose = mixed(key + (patients + _ONE) * _GOLDEN)
+    word = mixed(whose + (times + _ONE) * _GOLDEN)
+    word ^= key
+    word = mixed(word)
+    word >>= _11
+    draws = word.astype(np.float64)
+    draws += 0.5
+    draws *= 2.0**-53
+    return draws
 
 
 def uniform(seed: int, purpose: str | Sequence[str], patient: ArrayLike, occurrence: ArrayLike = 0) -> Floats:
@@ -50,15 +85,12 @@ def uniform(seed: int, purpose: str | Sequence[str], patient: ArrayLike, occurre
     -------
     float64 array of the broadcast shape; for several purposes with an axis of them in front
     """
-    patients, times = np.broadcast_arrays(np.asarray(patient, np.uint64), np.asarray(occurrence, np.uint64))
-    shape = patients.shape
-    patients, times = np.atleast_1d(patients), np.atleast_1d(times)  # arrays wrap around in silence, as meant
-    purposes = [purpose] if isinstance(purpose, str) else purpose
-    keys = np.array([_key(seed, each) for each in purposes], np.uint64)
-    keys = keys.reshape(len(keys), *(1,) * patients.ndim)
-    word = mixed(mixed(keys + (patients + np.uint64(1)) * _GOLDEN) + (times + np.uint64(1)) * _GOLDEN)
-    word = mixed(word ^ keys).reshape(shape if isinstance(purpose, str) else (len(keys), *shape)) >> np.uint64(11)
-    return (word.astype(np.float64) + 0.5) * 2.0**-53
+    patients, times = np.asarray(patient), np.asarray(occurrence)
+    shape = patients.shape if patients.shape == times.shape else np.broadcast_shapes(patients.shape, times.shape)
+    one = isinstance(purpose, str)
+    key = keys(seed, (purpose,) if isinstance(purpose, str) else tuple(purpose))
+    draws = keyed_uniform(key.reshape(len(key), *(1,) * max(len(shape), 1)), patients, times)
+    return draws.reshape(shape if one else (len(key), *shape))
 
 
 def normal(seed: int, purpose: str | Sequence[str], patient: ArrayLike, occurrence: ArrayLike = 0) -> Floats:

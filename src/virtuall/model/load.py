@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from virtuall.core.errors import Problems
@@ -71,7 +72,14 @@ def load_system(library: Sequence[Path | str] = (), *, shipped: bool = True) -> 
     Problems
         With everything that is wrong in the equations and numbers.
     """
-    return load_model(open_shelf(library, shipped=shipped))
+    shelf = open_shelf(library, shipped=shipped)
+    return _loaded(shelf.roots, shelf.stamp())
+
+
+@lru_cache(maxsize=4)
+def _loaded(roots: tuple[Path, ...], stamp: Hashable) -> Model:
+    # Kept as long as no text changes: patients are sampled and simulated by one and the same model.
+    return load_model(Shelf(roots))
 
 
 def load_model(shelf: Shelf) -> Model:

@@ -47,6 +47,11 @@ class Shelf:
                     found[relative.as_posix()] = path
         return dict(sorted(found.items()))
 
+    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, time of change (ns) and size (bytes) of every text: another one when a text changes."""
+        found = ((str(path), path.stat()) for path in self.files.values())
+        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
     def matching(self, pattern: str) -> dict[str, Path]:
         """Return the files whose relative path matches a pattern such as ``therapies/*/product.toml``.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from virtuall.clinic.condition_program import ConditionProgram
 from virtuall.clinic.conditions import Column, compile_conditions
 from virtuall.clinic.event import CONSEQUENCES, Event
+from virtuall.clinic.monitoring import Laboratory, laboratory_of
 from virtuall.clinic.rules import RuleProgram, compile_rules
 from virtuall.core.errors import InputError
 from virtuall.core.units import unit as read_unit
@@ -20,6 +21,32 @@ from virtuall.population import Population
 from virtuall.simulation.protocol import Protocol
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Clones:
+    """Clones that move by whole cells when they are small.
+
+    Attributes
+    ----------
+    states : tuple of str
+    columns : int64[C]
+        Their places among the states.
+    rates : tuple of str
+        Signals of the births, then of the losses.
+    thresholds : float64[C]
+        Below it a clone is small, cells.
+    moving, rounding : tuple of str
+        Purposes of the draws: three for each clone, and one.
+    """
+
+    states: tuple[str, ...]
+    columns: Ints
+    rates: tuple[str, ...]
+    thresholds: Floats
+    moving: tuple[str, ...]
+    rounding: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -30,7 +57,7 @@ class Binding:
     ----------
     signal_of : tuple of str
         The signal of each observable.
-    factor_of : tuple of float
+    factor_of : float64[K]
         From the signal's unit to the observable's.
     events : tuple of Event
         By the order of the model's clocks.
@@ -39,14 +66,18 @@ class Binding:
         Levels of response, then absence of residual disease, then relapse.
     read : frozenset of str
         Observables that a rule or judgment reads.
+    laboratory : Laboratory
+    clones : Clones
     """
 
     signal_of: tuple[str, ...]
-    factor_of: tuple[float, ...]
+    factor_of: Floats
     events: tuple[Event, ...]
     rules: RuleProgram
     judgments: ConditionProgram
     read: frozenset[str]
+    laboratory: Laboratory
+    clones: Clones
 
 
 def bind(model: Model, protocol: Protocol) -> Binding:
@@ -61,7 +92,7 @@ def bind(model: Model, protocol: Protocol) -> Binding:
     for each in protocol.monitoring.observables:
         if each.signal not in signals:
             raise InputError(f"{each.name} measures no signal of the model", given=each.signal, allowed=sorted(signals))
-    factors = tuple(_factor(model, each.signal, each.unit) for each in protocol.monitoring.observables)
+    factors = np.array([_factor(model, each.signal, each.unit) for each in protocol.monitoring.observables])
     for product in protocol.products.values():
         known = tuple(model.inputs) if product.input else model.system.states
         if (product.input or product.state) not in known:
@@ -87,6 +118,20 @@ def bind(model: Model, protocol: Protocol) -> Binding:
         rules,
         judgments,
         frozenset({*rules.conditions.columns, *judgments.columns}),
+        laboratory_of(protocol.monitoring),
+        _clones(model),
+    )
+
+
+def _clones(model: Model) -> Clones:
+    states, clones = tuple(model.clones), tuple(model.clones.values())
+    return Clones(
+        states,
+        np.array([model.system.states.index(state) for state in states], np.int64),
+        (*(each.birth for each in clones), *(each.loss for each in clones)),
+        np.array([each.threshold for each in clones]),
+        tuple(f"clone {state} {part}" for part in ("lines", "spread", "entry") for state in states),
+        tuple(f"clone {state} rounding" for state in states),
     )
 
 

@@ -1,4 +1,7 @@
-"""Visits of the extinction grid: small clones move by whole cells, on fixed patient days."""
+"""Visits of the extinction grid: small clones move by whole cells, on fixed patient days.
+
+Arrays are float64[C, n]: C clones of n patients.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.arithmetic import exp, log
+from virtuall.core.random import keyed_uniform, keys
 from virtuall.dosing.course import NEVER
 from virtuall.simulation.extinction import next_number, whole
 from virtuall.simulation.state import Rounds
@@ -23,75 +27,63 @@ _LONGEST_STEP = 7.0
 
 def visit(rounds: Rounds, rows: Ints) -> None:
     """Look at the clones of these patients; move the small ones; plan the next visit."""
-    ward, ensemble, model = rounds.ward, rounds.ensemble, rounds.model
-    states = list(model.clones)
-    names = [name for state in states for name in (model.clones[state].birth, model.clones[state].loss)]
-    rates = rounds.kernel.signals(ensemble, rows, names)
+    ward, ensemble, clones = rounds.ward, rounds.ensemble, rounds.binding.clones
+    count = len(clones.states)
+    rates = rounds.kernel.signals(ensemble, rows, clones.rates).T
+    birth, net = rates[:count], rates[:count] - rates[count:]
     time = ensemble.now[rows]
     day = np.rint(time).astype(np.int64)
-    step = time - ward.grid_day[rows]
-    changed: dict[str, Floats] = {}
-    alive = np.zeros(len(rows), bool)
-    wait = np.full(len(rows), NEVER)
-    pace = np.zeros(len(rows))
-    for place, state in enumerate(states):
-        clone = model.clones[state]
-        cells = ensemble.y[rows, model.system.states.index(state)]
-        birth, net = rates[:, 2 * place], rates[:, 2 * place] - rates[:, 2 * place + 1]
-        moved = _moved(rounds, state, place, rows, day, cells, birth, net, step)
-        small = ward.small[place, rows]
-        entering = ~small & (moved > 0) & (moved < clone.threshold)
-        moved = np.where(entering, whole(rounds.seed, state, ward.ids[rows], day, moved), moved)
-        leaving = small & (moved > 2 * clone.threshold)
-        small = (small | entering) & ~leaving
-        ward.small[place, rows] = small
-        ward.cells[place, rows] = moved
-        ward.net[place, rows] = net
-        if not np.array_equal(moved, cells):
-            changed[state] = moved
-        alive |= small & (moved > 0)
-        pace = np.where(small & (moved > 0), np.maximum(pace, np.maximum(np.abs(net), birth)), pace)
-        large = ~small & (moved > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.floor(log(np.where(large, moved / clone.threshold, 1.0)) / np.maximum(2 * -net, _SLOWEST_FALL))
-        wait = np.where(large, np.minimum(wait, np.clip(reach, 1.0, _LONGEST_WAIT)), wait)
-    with np.errstate(divide="ignore"):
-        steps = np.clip(np.floor(_CHANGE_IN_A_STEP / pace), 1.0, _LONGEST_STEP)
-    wait = np.where(alive, np.minimum(wait, steps), wait)
-    fed = ward.small[:, rows].any(axis=0) & np.isfinite(wait)  # an empty clone that another one may feed
-    wait = np.where(fed, np.minimum(wait, _LONGEST_STEP), wait)
+    cells = ensemble.y[rows[:, None], clones.columns].T
+    moved = _moved(rounds, rows, day, cells, birth, net, time - ward.grid_day[rows])
+
+    threshold = clones.thresholds[:, None]
+    small = ward.small.take(rows, axis=1)
+    entering = ~small & (moved > 0) & (moved < threshold)
+    which, who = np.nonzero(entering)
+    if len(which):
+        key = keys(rounds.seed, clones.rounding)[which]
+        moved[which, who] = whole(keyed_uniform(key, ward.ids[rows[who]], day[who]), moved[which, who])
+    small = (small | entering) & ~(small & (moved > 2 * threshold))
+    ward.small[:, rows] = small
+    ward.cells[:, rows] = moved
+    ward.net[:, rows] = net
     ward.grid_day[rows] = time
+    wait = _wait(small, moved, threshold, birth, net)
     # not a number: the kernel ends this patient with a code
     ward.agenda["grid"][rows] = np.where(np.isnan(wait), NEVER, time + wait)
-    if changed:
-        touched = np.zeros(len(rows), bool)
-        for state, moved in changed.items():
-            touched |= moved != ensemble.y[rows, model.system.states.index(state)]
-        rounds.kernel.change(
-            ensemble, rows[touched], parameters={}, states={state: m[touched] for state, m in changed.items()}
-        )
+
+    differs = moved != cells
+    touched = differs.any(axis=0)
+    if touched.any():
+        some = differs.any(axis=1)
+        states = {state: moved[place, touched] for place, state in enumerate(clones.states) if some[place]}
+        rounds.kernel.change(ensemble, rows[touched], parameters={}, states=states)
 
 
-def _moved(
-    rounds: Rounds,
-    state: str,
-    place: int,
-    rows: Ints,
-    day: Ints,
-    cells: Floats,
-    birth: Floats,
-    net: Floats,
-    step: Floats,
-) -> Floats:
-    """Cells of one clone after the day: by whole numbers where it was small."""
-    ward = rounds.ward
-    was = ward.small[place, rows] & (step > 0) & ((ward.cells[place, rows] > 0) | (cells > 0))
-    moved = cells.copy()
-    if not was.any():
+def _wait(small: NDArray[np.bool_], cells: Floats, threshold: Floats, birth: Floats, net: Floats) -> Floats:
+    """Days until each patient's clones are looked at again."""
+    present = cells > 0
+    alive, large = small & present, ~small & present
+    pace = np.where(alive, np.maximum(np.abs(net), birth), 0.0).max(axis=0, initial=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.floor(log(np.where(large, cells / threshold, 1.0)) / np.maximum(2 * -net, _SLOWEST_FALL))
+        steps = np.clip(np.floor(_CHANGE_IN_A_STEP / pace), 1.0, _LONGEST_STEP)
+    wait = np.where(large, np.clip(reach, 1.0, _LONGEST_WAIT), NEVER).min(axis=0, initial=NEVER)
+    wait = np.where(alive.any(axis=0), np.minimum(wait, steps), wait)
+    fed = small.any(axis=0) & np.isfinite(wait)  # an empty clone that another one may feed
+    return np.where(fed, np.minimum(wait, _LONGEST_STEP), wait)
+
+
+def _moved(rounds: Rounds, rows: Ints, day: Ints, cells: Floats, birth: Floats, net: Floats, step: Floats) -> Floats:
+    """Cells of the clones after the step: by whole numbers where they were small."""
+    ward, moved = rounds.ward, cells.copy()
+    earlier = ward.cells.take(rows, axis=1)
+    was = ward.small.take(rows, axis=1) & (step > 0) & ((earlier > 0) | (cells > 0))
+    which, who = np.nonzero(was)
+    if not len(which):
         return moved
-    these = rows[was]
-    before, mean = ward.cells[place, these], cells[was]
-    integral = (net[was] + ward.net[place, these]) / 2 * step[was]
+    before, mean, days = earlier[was], cells[was], step[who]
+    integral = (net[was] + ward.net[which, rows[who]]) / 2 * days
     with np.errstate(divide="ignore", invalid="ignore"):
         shrunk = np.where(before > 0, mean / np.where(before > 0, before, 1.0), 1.0)
     growth = exp(integral)
@@ -99,7 +91,7 @@ def _moved(
     lost = (before > 0) & (shrunk < growth)
     if lost.any():
         integral, growth = np.where(lost, log(shrunk), integral), np.where(lost, shrunk, growth)
-    moved[was] = next_number(
-        rounds.seed, state, ward.ids[these], day[was], before, mean, integral, growth, birth[was], step[was]
-    )
+    key = keys(rounds.seed, rounds.binding.clones.moving).reshape(-1, len(cells))[:, which]
+    draws = keyed_uniform(key, ward.ids[rows[who]], day[who])
+    moved[was] = next_number(draws, before, mean, integral, growth, birth[was], days)
     return moved

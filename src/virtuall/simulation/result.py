@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,17 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class Records:
+    """Recorded signals: float64[N, T, R] of N patients (ids), T times (days) and R names, with units by name."""
+
+    ids: NDArray[np.int64]
+    times: Floats
+    values: Floats
+    names: tuple[str, ...]
+    units: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
     """What was simulated.
 
@@ -30,24 +42,32 @@ class Result:
         One row a patient; days from enrollment, NaN where something did not happen.
     events : pandas.DataFrame
         The charts: patient, day, kind, what, value, unit, rule, cycle.
-    signals : xarray.Dataset
-        Over patient and time (days); NaN after death.
+    records : Records
+        Recorded signals as plain numbers; NaN after death.
     status : int32[N]
         0 fine; other codes as `virtuall.engine.ensemble.STATUS_TEXT`.
     provenance : mapping
         Versions, seed, cohort, protocol, fingerprint of the model.
+    realized : pandas.DataFrame or None
+        Every change of the models, see `virtuall.simulation.realized`; None in results of older versions.
     """
 
     outcomes: pd.DataFrame
     events: pd.DataFrame
-    signals: xr.Dataset
+    records: Records
     status: NDArray[np.int32]
     provenance: Mapping[str, Any]
     patients: Population
     protocol: Protocol
+    realized: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.status)
+
+    @cached_property
+    def signals(self) -> xr.Dataset:
+        """Recorded signals over patient and time (days), made when first asked for."""
+        return signals_dataset(self.records)
 
 
 def outcomes_frame(
@@ -92,18 +112,16 @@ def outcomes_frame(
     return pd.DataFrame(frame)
 
 
-def signals_dataset(
-    ids: NDArray[np.int64], times: Floats, recorded: Floats, names: Sequence[str], units: Mapping[str, str]
-) -> xr.Dataset:
-    """Recorded signals, float64[N, T, R], as an xarray Dataset over patient and time."""
+def signals_dataset(records: Records) -> xr.Dataset:
+    """Recorded signals as an xarray Dataset over patient and time; the numbers are not copied."""
     import xarray as xr
 
     data = {
         name: (
             ("patient", "time"),
-            recorded[:, :, place],
-            {"units": units.get(name, ""), "long_name": name.replace("_", " ")},
+            records.values[:, :, place],
+            {"units": records.units.get(name, ""), "long_name": name.replace("_", " ")},
         )
-        for place, name in enumerate(names)
+        for place, name in enumerate(records.names)
     }
-    return xr.Dataset(data, coords={"patient": ids, "time": ("time", times, {"units": "d"})})
+    return xr.Dataset(data, coords={"patient": records.ids, "time": ("time", records.times, {"units": "d"})})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,17 +18,21 @@ from virtuall.engine.kernel import Kernel, build_kernel
 from virtuall.model import Model, load_system
 from virtuall.population import Population
 from virtuall.simulation.bind import bind, parameter_rows
-from virtuall.simulation.charts import Charts
+from virtuall.simulation.charts import Charts, Entries, events_frame
 from virtuall.simulation.protocol import Protocol
-from virtuall.simulation.result import Result, outcomes_frame, signals_dataset
-from virtuall.simulation.rounds import never_treat, run_rounds
+from virtuall.simulation.realized import NotingKernel, realized_frame
+from virtuall.simulation.result import Records, Result, outcomes_frame
+from virtuall.simulation.rounds import run_rounds
 from virtuall.simulation.state import Rounds
+from virtuall.simulation.treatment import never_treat
 from virtuall.simulation.ward import open_ward
 
 Floats = NDArray[np.float64]
 Chart = Literal["full", "key"]
-WORKING_TOLERANCE = 1e-4
-CHUNK = 8192
+# Outcomes, charts, recorded signals, status and realized changes of a chunk.
+Done = tuple[Any, Entries, Floats, NDArray[np.int32], Any]
+WORKING_TOLERANCE = 5e-5
+CHUNK = 32768
 DEFAULT_SIGNALS = (
     "leukemia_cells",
     "leukemia_cells_cd19_positive",
@@ -91,7 +96,7 @@ def simulate(
     InputError
         When an argument is not usable (nearest match offered for names).
     """
-    model = _model(protocol.library)
+    model = load_system(protocol.library)
     days = protocol.follow_up if days is None else float(days)
     if not 0 < days < np.inf:
         raise InputError("days must be above 0", given=days)
@@ -109,14 +114,9 @@ def simulate(
     if who.shape != (len(patients),):
         raise InputError("treated must say yes or no for each patient", given=str(who.shape))
     pieces = _pieces(len(patients), processes)
-    tasks = [
-        (patients[piece], protocol, days, who[piece], names, grid, chart, rtol, backend) for piece in pieces
-    ]
-    if processes == 1 or len(tasks) == 1:
-        done = [_chunk(*task) for task in tasks]
-    else:
-        done = _in_processes(tasks, processes)
-    return _joined(done, patients, protocol, model, names, grid, rtol)
+    tasks = [(patients[piece], protocol, days, who[piece], names, grid, chart, rtol, backend) for piece in pieces]
+    done = starmap(_chunk, tasks) if processes == 1 or len(tasks) == 1 else _in_processes(tasks, processes)
+    return _joined(done, pieces, patients, protocol, model, names, grid, rtol)
 
 
 def _pieces(n: int, processes: int) -> list[slice]:
@@ -137,14 +137,11 @@ def _grid(days: float, every: float, times: ArrayLike | None) -> Floats:
     return every * np.arange(np.floor(days / every + 1e-9) + 1)
 
 
-@lru_cache(maxsize=4)
-def _model(library: tuple[Path, ...]) -> Model:
-    return load_system(library)
-
-
 @lru_cache(maxsize=8)
-def _kernel(library: tuple[Path, ...], backend: Literal["llvm", "numpy"], rtol: float) -> Kernel:
-    return build_kernel(_model(library).system, backend=backend, rtol=rtol)
+def _kernel(
+    fingerprint: str, library: tuple[Path, ...], backend: Literal["llvm", "numpy"], rtol: float
+) -> Kernel:
+    return build_kernel(load_system(library).system, backend=backend, rtol=rtol)
 
 
 def _chunk(
@@ -157,10 +154,10 @@ def _chunk(
     chart: Chart,
     rtol: float,
     backend: Literal["llvm", "numpy"],
-) -> tuple[Any, Any, Floats, NDArray[np.int32]]:
-    """Outcomes, events, recorded signals and status of some of the patients."""
-    model = _model(protocol.library)
-    kernel = _kernel(protocol.library, backend, rtol)
+) -> Done:
+    """Outcomes, events, recorded signals, status and realized changes of some of the patients."""
+    model = load_system(protocol.library)
+    kernel = NotingKernel(_kernel(model.system.fingerprint(), protocol.library, backend, rtol))
     binding = bind(model, protocol)
     ensemble = kernel.start(parameter_rows(model, patients))
     for place, event in enumerate(binding.events):
@@ -184,7 +181,8 @@ def _chunk(
     never_treat(rounds, np.flatnonzero(~treated))
     run_rounds(rounds)
     outcomes = outcomes_frame(patients, protocol, ward, treated, ensemble.status, bsa)
-    return outcomes, rounds.charts.frame(patients.ids), ensemble.recorded, ensemble.status.copy()
+    realized = realized_frame(kernel.notes, patients.ids, model.system)
+    return outcomes, rounds.charts.entries(patients.ids), ensemble.recorded, ensemble.status.copy(), realized
 
 
 @lru_cache(maxsize=1)
@@ -195,13 +193,15 @@ def _pool(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
 
 
-def _in_processes(tasks: list[Any], processes: int) -> list[Any]:
+def _in_processes(tasks: list[Any], processes: int) -> Iterator[Done]:
     futures = [_pool(processes).submit(_chunk, *task) for task in tasks]
-    return [future.result() for future in futures]
+    while futures:
+        yield futures.pop(0).result()  # a future keeps its result: none is held longer than needed
 
 
 def _joined(
-    done: list[tuple[Any, Any, Floats, NDArray[np.int32]]],
+    done: Iterator[Done],
+    pieces: Sequence[slice],
     patients: Population,
     protocol: Protocol,
     model: Model,
@@ -211,20 +211,27 @@ def _joined(
 ) -> Result:
     import pandas as pd
 
-    outcomes = pd.concat([each[0] for each in done], ignore_index=True)
-    words = ("kind", "what", "unit", "rule")
-    events = pd.concat([each[1].astype(dict.fromkeys(words, str)) for each in done], ignore_index=True)
-    for name in words:
-        events[name] = events[name].astype("category")
-    recorded = np.concatenate([each[2] for each in done]) if names else np.empty((len(patients), 0, 0))
+    whole = np.empty((len(patients), len(grid), len(names)) if names and len(pieces) > 1 else (len(patients), 0, 0))
+    outcomes, entries, status, realized = [], [], [], []
+    for piece, (frame, charts, recorded, codes, changes) in zip(pieces, done, strict=True):
+        outcomes.append(frame)
+        entries.append(charts)
+        status.append(codes)
+        realized.append(changes)
+        if names and len(pieces) > 1:
+            whole[piece] = recorded
+        elif names:
+            whole = recorded
+        del recorded  # before the next chunk is simulated
     return Result(
-        outcomes,
-        events,
-        signals_dataset(patients.ids, grid, recorded, names, model.system.units),
-        np.concatenate([each[3] for each in done]),
+        pd.concat(outcomes, ignore_index=True),
+        events_frame(entries),
+        Records(patients.ids, grid, whole, names, model.system.units),
+        np.concatenate(status),
         provenance(patients, protocol, model, rtol),
         patients,
         protocol,
+        pd.concat(realized, ignore_index=True),
     )
 
 

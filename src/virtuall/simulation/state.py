@@ -14,6 +14,7 @@ from virtuall.model import Model
 from virtuall.simulation.bind import Binding
 from virtuall.simulation.charts import Charts
 from virtuall.simulation.protocol import Protocol
+from virtuall.simulation.snapshot import Reader, column_readers
 from virtuall.simulation.ward import Ward
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,7 @@ class Rounds:
     seed: int
     late: Flags
     earlier_transplant: Flags
+    readers: dict[str, Reader] = field(init=False)
     rule_memory: Memory = field(init=False)
     judgment_memory: Memory = field(init=False)
     sets: list[tuple[str, Ints, Floats]] = field(default_factory=list)
@@ -43,6 +45,8 @@ class Rounds:
 
     def __post_init__(self) -> None:
         n = len(self.ward)
+        observables = [each.name for each in self.protocol.monitoring.observables]
+        self.readers = column_readers(observables, self.binding.events)
         self.rule_memory = self.binding.rules.memory(n)
         self.judgment_memory = self.binding.judgments.memory(n)
         self.seen = np.zeros(n, bool)

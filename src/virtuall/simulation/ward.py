@@ -22,12 +22,15 @@ TIMERS = ("dose", "review", "transplant", "transplant_end", "next_line", "next_l
 class Ward:
     """The clinic's side of a simulation of N patients, K observables, S schedules, E events, C clones.
 
-    Times are days on each patient's own clock; NaN: did not happen; infinite: not planned.
+    Times are days on each patient's own clock; NaN: did not happen; infinite: not planned. ``plan`` holds every
+    planned time, one row for each thing that is planned; ``agenda``, ``samples``, ``results``, ``event_end`` and the
+    course's next action are rows of it by name.
     """
 
     ids: Ints
     active: Flags
     course: Course
+    plan: Floats
     agenda: dict[str, Floats]
     samples: Floats
     results: Floats
@@ -82,26 +85,30 @@ def open_ward(
     schedules, observables = len(protocol.monitoring.schedules), len(protocol.monitoring.observables)
     events = len(binding.events)
 
-    def never(*shape: int) -> Floats:
-        return np.full((*shape, n), NEVER)
-
     def none(*shape: int) -> Ints:
         return np.zeros((*shape, n), np.int64)
 
+    timers, ends = len(TIMERS), len(TIMERS) + 2 * schedules
+    plan = np.full((ends + events, n), NEVER)
+    agenda = dict(zip(TIMERS, plan, strict=False))
+    course = begin_course(protocol.regimen, patients.columns["weight"], bsa)
+    agenda["dose"][:] = course.next_time
+    course.next_time = agenda["dose"]
     ward = Ward(
         ids=patients.ids,
         active=np.ones(n, bool),
-        course=begin_course(protocol.regimen, patients.columns["weight"], bsa),
-        agenda={name: never() for name in TIMERS},
-        samples=never(schedules),
-        results=never(schedules),
+        course=course,
+        plan=plan,
+        agenda=agenda,
+        samples=plan[timers : timers + schedules],
+        results=plan[timers + schedules : ends],
         repeats=none(schedules),
         pending=np.full((schedules, observables, n), np.nan),
         latest=np.full((observables, n), np.nan),
         sampled=none(schedules),
         event_grade=none(events),
         event_consequence=none(events),
-        event_end=never(events),
+        event_end=plan[ends:],
         event_quiet=np.full((events, n), -NEVER),
         event_count=none(events),
         rank=none(),
@@ -131,13 +138,25 @@ def open_ward(
 
 def next_stop(ward: Ward, rows: Ints) -> Floats:
     """The earliest plan of each of these patients."""
-    stop = ward.course.next_time[rows]
-    for times in ward.agenda.values():
-        stop = np.minimum(stop, times[rows])
-    for block in (ward.samples, ward.results, ward.event_end):
-        for times in block:
-            stop = np.minimum(stop, times[rows])
-    return stop
+    return np.asarray(ward.plan.take(rows, axis=1).min(axis=0))
+
+
+def due_rows(ward: Ward, rows: Ints, times: Floats, now: Floats) -> Ints:
+    """Those of these patients whose time has come; ``times`` and ``now`` of everybody."""
+    return rows[times[rows] <= now[rows]]
+
+
+def note_first(ward: Ward, name: str, rows: Ints, time: Floats) -> None:
+    """Note the day of what happens at most once; a day that is known stays."""
+    new = np.isnan(ward.days[name][rows])
+    ward.days[name][rows[new]] = time[new]
+
+
+def leave(ward: Ward, rows: Ints, time: Floats) -> None:
+    """The end of these patients' follow-up."""
+    ward.active[rows] = False
+    ward.days["last_day"][rows] = time
+    discharge(ward, rows, time)
 
 
 def admit(ward: Ward, rows: Ints, time: Floats, length: Floats) -> None:

@@ -1,0 +1,62 @@
+"""Events of a round: clocks that rang, and events that are over."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.event import draw_purposes, outcome
+from virtuall.core.arithmetic import log
+from virtuall.core.random import keyed_uniform, keys
+from virtuall.dosing.course import NEVER
+from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import leave
+
+Ints = NDArray[np.int64]
+
+
+def rang(rounds: Rounds, rows: Ints) -> None:
+    """Deaths, and events that begin with a grade, a consequence and a length; their clocks are wound up again."""
+    from scipy.special import ndtri
+
+    ward, ensemble, known = rounds.ward, rounds.ensemble, rounds.binding.events
+    rows = rows[ensemble.ring[rows] >= 0]
+    if not len(rows):
+        return
+    which, time = ensemble.ring[rows].astype(np.int64), ensemble.now[rows]
+    occurrence = ward.event_count[which, rows]
+    key = keys(rounds.seed, draw_purposes(known)).reshape(-1, len(known))[:, which]
+    draws = keyed_uniform(key, ward.ids[rows], occurrence + [[0], [0], [1]])
+    spread, more = ndtri(draws[1]), -log(draws[2])
+    for number in np.unique(which):
+        event, here = known[number], which == number
+        these, at = rows[here], time[here]
+        if event.fatal:
+            ward.days["death_day"][these] = at
+            ward.words["death_cause"][these] = event.fatal
+            rounds.charts.write(these, at, "death", event.fatal)
+            leave(ward, these, at)
+            continue
+        grade, consequence, duration = outcome(event, draws[0, here], spread[here])
+        ward.event_count[number, these] += 1
+        ensemble.thresholds[these, number] += more[here]
+        ward.event_grade[number, these] = grade
+        ward.event_consequence[number, these] = consequence
+        ward.event_end[number, these] = at + duration
+        cycle = ward.course.cycle[these]
+        rounds.charts.write(these, at, event.kind, event.title, grade, "grade", cycle=cycle)
+        rounds.seen[these] = True
+
+
+def end(rounds: Rounds, rows: Ints) -> None:
+    """Events that are over."""
+    ward, now = rounds.ward, rounds.ensemble.now
+    over = ward.event_end.take(rows, axis=1) <= now[rows]
+    for number in np.flatnonzero(over.any(axis=1)):
+        these = rows[over[number]]
+        ward.event_grade[number, these] = 0
+        ward.event_consequence[number, these] = 0
+        ward.event_quiet[number, these] = now[these]
+        ward.event_end[number, these] = NEVER
+        rounds.charts.write(these, now[these], "resolved", rounds.binding.events[number].title)
+        rounds.seen[these] = True

@@ -1,0 +1,104 @@
+"""Response, residual disease and relapse, judged from results; who goes on to the next line."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.policy import transplant_wait
+from virtuall.dosing.course import NEVER, Phase
+from virtuall.simulation import next_line, samples
+from virtuall.simulation.snapshot import snapshot
+from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import note_first
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+# Signals that tell of which kind a relapse is.
+_PHENOTYPES = ("leukemia_cells_cd19_positive", "leukemia_cells_cd19_negative")
+
+
+def judge(rounds: Rounds, rows: Ints) -> None:
+    """Response, residual disease and relapse from what is known now."""
+    ward, response = rounds.ward, rounds.protocol.response
+    if not len(rows) or not response.levels:
+        return
+    time = rounds.ensemble.now[rows]
+    rank, negative, relapse = _verdicts(rounds, rows, time)
+    levels = len(response.levels)
+    gone = ward.in_remission[rows] & relapse
+    _relapse(rounds, rows[gone], time[gone])
+    better = ~relapse & (rank > ward.rank[rows])
+    fresh = better & ~ward.in_remission[rows]
+    ward.rank[rows[better]] = rank[better]
+    own = ward.lines[rows] == 0
+    ward.best[rows[better & own]] = np.maximum(ward.best[rows[better & own]], rank[better & own])
+    note_first(ward, "response_day", rows[fresh & own], time[fresh & own])
+    top = better & own & (rank == levels)
+    note_first(ward, "cr_day", rows[top], time[top])
+    for level in np.unique(rank[better]):
+        these = better & (rank == level)
+        word, cycle = response.ranks[level], ward.course.cycle[rows[these]]
+        rounds.charts.write(rows[these], time[these], "response", word, cycle=cycle)
+    _remission(rounds, rows[fresh], time[fresh])
+    clean = negative & own & ward.in_remission[rows]
+    note_first(ward, "mrd_day", rows[clean], time[clean])
+
+
+def _verdicts(rounds: Rounds, rows: Ints, time: Floats) -> tuple[Ints, Flags, Flags]:
+    """Rank of the response, no residual disease, relapse."""
+    response, program = rounds.protocol.response, rounds.binding.judgments
+    seen = snapshot(rounds.readers, rounds.ward, rows, time, program.columns)
+    truth = program.evaluate(rounds.judgment_memory, rows, time, seen, {})
+    place = levels = len(response.levels)
+    rank = np.zeros(len(rows), np.int64)
+    for level in range(levels - 1, -1, -1):
+        rank = np.where(truth[level], levels - level, rank)
+    negative = np.zeros(len(rows), bool)
+    if response.mrd_negative is not None:
+        negative, place = truth[place], place + 1
+    relapse = truth[place] if response.relapse is not None else np.zeros(len(rows), bool)
+    return rank, negative, relapse
+
+
+def _remission(rounds: Rounds, rows: Ints, time: Floats) -> None:
+    if not len(rows):
+        return
+    ward = rounds.ward
+    ward.in_remission[rows] = True
+    ward.relapsed[rows] = False
+    ward.deciding[rows] = False
+    ward.agenda["next_line"][rows] = NEVER
+    samples.anchor(rounds, rows, time, "remission")
+    wait = transplant_wait(
+        rounds.protocol.transplant, rounds.seed, ward.ids[rows], rounds.earlier_transplant[rows], ward.lines[rows]
+    )
+    ward.agenda["transplant"][rows] = np.where(ward.transplanted[rows], NEVER, time + wait)
+
+
+def _relapse(rounds: Rounds, rows: Ints, time: Floats) -> None:
+    if not len(rows):
+        return
+    ward = rounds.ward
+    own = ward.lines[rows] == 0
+    cells = rounds.kernel.signals(rounds.ensemble, rows, _PHENOTYPES)
+    negative = cells[:, 1] > cells[:, 0]
+    new = np.isnan(ward.days["relapse_day"][rows]) & own
+    ward.words["relapse_phenotype"][rows[new]] = np.where(negative[new], "CD19-negative", "CD19-positive")
+    note_first(ward, "relapse_day", rows[own], time[own])
+    for word, these in (("CD19-positive", ~negative), ("CD19-negative", negative)):
+        rounds.charts.write(rows[these], time[these], "relapse", word)
+    ward.in_remission[rows] = False
+    ward.relapsed[rows] = True
+    ward.rank[rows] = 0
+    ward.agenda["transplant"][rows] = NEVER
+    off = ward.course.phase[rows] == Phase.OFF
+    next_line.plan(rounds, rows[off], time[off])
+
+
+def decide(rounds: Rounds, rows: Ints) -> None:
+    """Who is off treatment, assessed, and not in remission goes to the next line."""
+    ward = rounds.ward
+    waiting = rows[(ward.course.phase[rows] == Phase.OFF) & ward.deciding[rows] & ~ward.in_remission[rows]]
+    next_line.plan(rounds, waiting, rounds.ensemble.now[waiting])

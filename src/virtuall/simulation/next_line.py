@@ -1,0 +1,50 @@
+"""The next line of therapy after a failure: planned, begun, ended."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.policy import next_line_logs, next_line_wait
+from virtuall.simulation import samples
+from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import note_first
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def plan(rounds: Rounds, rows: Ints, time: Floats) -> None:
+    """Plan the next line of those who have none planned and no transplant behind them."""
+    ward = rounds.ward
+    open_ = ~ward.transplanted[rows] & ~np.isfinite(ward.agenda["next_line"][rows])
+    rows, time = rows[open_], time[open_]
+    if not len(rows):
+        return
+    wait = next_line_wait(rounds.protocol.next_line, rounds.seed, ward.ids[rows], ward.lines[rows])
+    ward.deciding[rows] = False
+    ward.agenda["next_line"][rows] = time + wait
+
+
+def begin(rounds: Rounds, rows: Ints) -> None:
+    """Give it to those who are still in need of it."""
+    ward, policy = rounds.ward, rounds.protocol.next_line
+    rows = rows[~ward.in_remission[rows] & ~ward.transplanted[rows]]
+    if not len(rows):
+        return
+    time, lines, late = rounds.ensemble.now[rows], ward.lines[rows], rounds.late[rows]
+    logs = next_line_logs(policy, rounds.seed, ward.ids[rows], lines, late, rounds.protocol.regimen.product)
+    ward.lines[rows] += 1
+    ward.relapsed[rows] = False
+    note_first(ward, "next_line_day", rows, time)
+    rounds.sets.append((policy.input, rows, logs / policy.days))
+    ward.agenda["next_line_end"][rows] = time + policy.days
+    ward.deciding[rows] = True
+    samples.anchor(rounds, rows, time, "next line")
+    rounds.charts.write(rows, time, "next_line", "next line of therapy", ward.lines[rows], "line")
+
+
+def end(rounds: Rounds, rows: Ints) -> None:
+    """Nothing more is given."""
+    if len(rows):
+        rounds.sets.append((rounds.protocol.next_line.input, rows, np.zeros(len(rows))))

@@ -1,0 +1,89 @@
+"""Samples of a round and results that come back: what the clinic gets to see."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.monitoring import TIMES, measured
+from virtuall.dosing.course import NEVER, Phase
+from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import Ward
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+def anchor(rounds: Rounds, rows: Ints, time: Floats, name: str) -> None:
+    """Plan the schedules that hang on this anchor."""
+    for number, schedule in enumerate(rounds.protocol.monitoring.schedules):
+        if schedule.anchor == name:
+            rounds.ward.samples[number, rows] = time + schedule.offset
+            rounds.ward.repeats[number, rows] = 0
+
+
+def take(rounds: Rounds, rows: Ints) -> None:
+    """Take the samples that are due; their results are there after a while."""
+    ward, now, schedules = rounds.ward, rounds.ensemble.now, rounds.protocol.monitoring.schedules
+    due = ward.samples.take(rows, axis=1) <= now[rows]
+    someone = due.any(axis=0)
+    if not someone.any():
+        return
+    rows, due = rows[someone], due[:, someone]
+    which, who = np.nonzero(due)
+    ward.samples[which, rows[who]] = NEVER
+    due &= _during(ward, rows)[[TIMES.index(schedule.during) for schedule in schedules]]
+    _measure(rounds, rows, due)
+    for number in np.flatnonzero(due.any(axis=1)):
+        these, schedule = rows[due[number]], schedules[number]
+        time = now[these]
+        ward.sampled[number, these] += 1
+        ward.results[number, these] = time + schedule.result_after
+        ward.repeats[number, these] += 1
+        again = ward.repeats[number, these] < schedule.times
+        ward.samples[number, these[again]] = time[again] + schedule.every
+        rounds.charts.write(these, time, "sample", schedule.name)
+
+
+def _during(ward: Ward, rows: Ints) -> Flags:
+    """Who is in each of the `TIMES`: bool[3, n]."""
+    treated = ward.course.phase[rows] != Phase.OFF
+    return np.stack([treated, ward.in_remission[rows], np.ones(len(rows), bool)])
+
+
+def _measure(rounds: Rounds, rows: Ints, due: Flags) -> None:
+    """What these samples (bool[S, n]) will tell."""
+    ward, binding = rounds.ward, rounds.binding
+    which, who = np.nonzero(due)
+    sample, place = np.nonzero(binding.laboratory.measures[which])
+    which, who = which[sample], who[sample]
+    truth = rounds.kernel.signals(rounds.ensemble, rows, binding.signal_of) * binding.factor_of
+    whose = rows[who]
+    ward.pending[which, place, whose] = measured(
+        binding.laboratory, which, place, truth[who, place], rounds.seed, ward.ids[whose], ward.sampled[which, whose]
+    )
+
+
+def results(rounds: Rounds, rows: Ints) -> tuple[Ints, Ints]:
+    """Results that are there now; who is to be judged by them, and whose marrow is known."""
+    ward, now, binding = rounds.ward, rounds.ensemble.now, rounds.binding
+    observables = rounds.protocol.monitoring.observables
+    due = ward.results.take(rows, axis=1) <= now[rows]
+    judged, marrow = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+    for number in np.flatnonzero(due.any(axis=1)):
+        schedule, these = rounds.protocol.monitoring.schedules[number], rows[due[number]]
+        time = now[these]
+        ward.results[number, these] = NEVER
+        for place in np.flatnonzero(binding.laboratory.measures[number]):
+            values, observable = ward.pending[number, place, these], observables[place]
+            ward.latest[place, these] = values
+            rounds.charts.write(these, time, "result", observable.name, values, observable.unit, schedule.name)
+        if not binding.read.isdisjoint(schedule.observables):
+            judged |= due[number]
+            rounds.seen[these] = True
+        if schedule.anchor == "infusion end":
+            ward.assessed[these] = np.maximum(ward.assessed[these], ward.course.cycle[these])
+        if schedule.anchor in ("infusion end", "next line"):
+            marrow |= due[number]
+    return rows[judged], rows[marrow]
