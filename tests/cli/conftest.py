@@ -80,7 +80,7 @@ class SmallClinic:
             "R": (("patient", "time"), np.zeros((n, 11)), {"units": "cell", "long_name": "clone"}),
         }
         signals = xr.Dataset(traces, coords={"patient": ids, "time": days_of})
-        return SimpleNamespace(outcomes=outcomes, events=events, signals=signals)
+        return SimpleNamespace(outcomes=outcomes, events=events, signals=signals, realized=None)
 
 
 @pytest.fixture

@@ -66,6 +66,24 @@ def test_what_was_written_is_read_back_bit_for_bit(tmp_path: Path) -> None:
     assert stored.manifest.run == run
 
 
+def test_realized_changes_are_read_back_and_older_chunks_have_none(tmp_path: Path) -> None:
+    run = a_run()
+    folder = store.create(tmp_path / "out", run)
+    names = pd.CategoricalDtype(["A", "B", ""])
+    changes = [
+        pd.DataFrame({"patient": [number * 4], "day": [0.1 + number], "name": pd.Series(["B"], dtype=names)})
+        for number in range(2)
+    ]
+    for number, each in enumerate(changes):
+        store.write_chunk(folder, number, *frames(run, number), each)
+    found = store.read(folder, signals=False)
+    assert found.realized is not None and found.signals is None
+    pd.testing.assert_frame_equal(found.realized, pd.concat(changes, ignore_index=True), check_exact=True)
+    assert found.realized["name"].dtype == names
+    store.write_chunk(folder, 2, *frames(run, 2))
+    assert store.read(folder).realized is None
+
+
 def test_the_same_chunk_gives_the_same_bytes(tmp_path: Path) -> None:
     run = a_run()
     for name in ("a", "b"):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from virtuall.store import Run
 
 # Patients that are simulated, held in memory and written together. The results do not depend on it.
-CHUNK = 500
+CHUNK = 2000
 # What a patient takes in memory beside the recorded signals: state, parameters, chart, the copies on the way.
 _BYTES_OF_PATIENT = 60_000
 _BYTES_OF_VALUE = 8
@@ -166,7 +166,7 @@ def _run_chunks(
             ids = run.patients_of(number)
             patients = sample(run.cohort, len(ids), run.seed, library=library, first=ids.start)
             result = simulate(patients, protocol, days=days, processes=processes)
-            write_chunk(out, number, result.outcomes, result.events, result.signals)
+            write_chunk(out, number, result.outcomes, result.events, result.signals, result.realized)
             _count(tally, result.outcomes)
             if run.chunk_count > 1:
                 remark(f"{number + 1} of {run.chunk_count} chunks written")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from xml.sax.saxutils import escape
 
 from virtuall.core.errors import InputError
 from virtuall.core.units import Unit
@@ -38,7 +39,12 @@ class Change:
 
 
 def model_to_sbml(
-    model: Model, patient: Mapping[str, float], changes: Sequence[Change] = (), *, name: str = "virtuall"
+    model: Model,
+    patient: Mapping[str, float],
+    changes: Sequence[Change] = (),
+    *,
+    name: str = "virtuall",
+    note: str = "",
 ) -> str:
     """Write a model with one patient's numbers.
 
@@ -50,9 +56,11 @@ def model_to_sbml(
         The patient's covariates and random numbers, in the units of the equations; may also replace fixed
         numbers.
     changes : sequence of Change
-        What orders do; written as events.
+        What orders do; written as events, one for each moment, or as first values on day 0.
     name : str
         The identifier of the SBML model.
+    note : str
+        A sentence for the notes of the model.
 
     Returns
     -------
@@ -69,7 +77,7 @@ def model_to_sbml(
     unknown = [each for each in patient if each not in model.system.parameters and each not in values]
     if unknown:
         raise InputError("the model has no such number", given=unknown[0], allowed=model.system.parameters)
-    return system_to_sbml(model.system, values | dict(patient), changes, inputs=model.inputs, name=name)
+    return system_to_sbml(model.system, values | dict(patient), changes, inputs=model.inputs, name=name, note=note)
 
 
 def system_to_sbml(
@@ -79,6 +87,7 @@ def system_to_sbml(
     *,
     inputs: Collection[str] = (),
     name: str = "virtuall",
+    note: str = "",
 ) -> str:
     """Write a system with the values of its parameters; see `model_to_sbml`."""
     import libsbml
@@ -87,11 +96,11 @@ def system_to_sbml(
     _check_changes(system, changes, inputs)
     document = libsbml.SBMLDocument(3, 2)
     writer = _Writer(system, document.createModel(), _named_nodes(system))
-    writer.start(name)
+    writer.start(name, note)
     writer.parameters(values, {*inputs, *(change.symbol for change in changes)})
-    writer.states(values)
+    writer.states()
     writer.signals()
-    writer.events(changes)
+    writer.events(writer.first_values(changes))
     return str(libsbml.writeSBMLToString(document))
 
 
@@ -129,10 +138,11 @@ class _Writer:
         self.math = MathWriter(system.graph, named | self.shared)
         self.plain = MathWriter(system.graph, {})
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, note: str) -> None:
         self.model.setId(name)
         self.model.setTimeUnits(define_unit(self.model, read_unit("d")))
-        self.model.setNotes(f'<body xmlns="http://www.w3.org/1999/xhtml"><p>{NOTE}</p></body>')
+        paragraphs = "".join(f"<p>{escape(each)}</p>" for each in (note, NOTE) if each)
+        self.model.setNotes(f'<body xmlns="http://www.w3.org/1999/xhtml">{paragraphs}</body>')
 
     def unit(self, name: str) -> Unit | None:
         text = self.system.units.get(name)
@@ -164,7 +174,7 @@ class _Writer:
         assignment.setSymbol(name)
         assignment.setMath(self.plain.formula(node))
 
-    def states(self, values: Mapping[str, float]) -> None:
+    def states(self) -> None:
         system = self.system
         for name, rate, initial in zip(system.states, system.rates, system.initial, strict=True):
             first = system.graph.value(initial)
@@ -193,6 +203,24 @@ class _Writer:
         else:
             rule.setMath(self.math.formula(node, whole=self.math.named.get(node) == name))
 
+    def first_values(self, changes: Iterable[Change]) -> list[Change]:
+        """Write what is set on day 0 as first values; the changes that are left.
+
+        An amount that is added on day 0, and an input from which constants are computed, stay events.
+        """
+        system = self.system
+        nodes = [*system.initial, *(node for _, node in system.constants)]
+        used = set().union(*(system.graph.symbols_of(node) for node in nodes))
+        left = []
+        added = {change.symbol for change in changes if change.time == 0.0 and change.kind == "add"}
+        for change in changes:
+            if change.time > 0.0 or change.symbol in used | added:
+                left.append(change)
+                continue
+            self.model.removeInitialAssignment(change.symbol)
+            self.model.getParameter(change.symbol).setValue(change.value)
+        return left
+
     def events(self, changes: Iterable[Change]) -> None:
         import libsbml
 
@@ -204,7 +232,8 @@ class _Writer:
             event.setId(f"change_{count}")
             event.setUseValuesFromTriggerTime(True)
             trigger = event.createTrigger()
-            # Not yet true "before" day 0, so that changes of day 0 happen too.
+            # Not yet true "before" day 0, so that changes of day 0 happen too. It turns true once and for all, so that
+            # no step can pass it by.
             trigger.setInitialValue(False)
             trigger.setPersistent(True)
             trigger.setMath(apply(libsbml.AST_RELATIONAL_GEQ, symbol(TIME), number(time, "d")))

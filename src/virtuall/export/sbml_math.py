@@ -11,6 +11,8 @@ from virtuall.engine.graph import Graph
 # A shared formula of more parts than this gets a name of its own, so that the text stays as small as the
 # graph.
 _LARGE = 100
+# Operations whose arguments and value have one unit.
+_ALIKE = ("add", "sub", "neg", "abs", "min", "max")
 
 
 def shared_nodes(graph: Graph, roots: Iterable[int], named: Mapping[int, str]) -> dict[int, str]:
@@ -50,6 +52,7 @@ class MathWriter:
 
         self.graph = graph
         self.named = named
+        self._plain: dict[int, bool] = {}
         self._types = {
             "add": libsbml.AST_PLUS,
             "sub": libsbml.AST_MINUS,
@@ -82,13 +85,28 @@ class MathWriter:
             return symbol(str(rest[0]))
         if name == "truth":
             return libsbml.ASTNode(libsbml.AST_CONSTANT_TRUE if rest[0] else libsbml.AST_CONSTANT_FALSE)
-        arguments = [self.formula(argument) for argument in self.graph.arguments(node)]
+        nodes = list(self.graph.arguments(node))
+        arguments = [self.formula(argument) for argument in nodes]
+        alike = nodes[1:] if name == "select" else nodes if name in _ALIKE else []
+        if any(self.plain(each) for each in alike):
+            for place, each in enumerate(nodes):
+                if each in alike and self.graph.value(each) == 0.0:
+                    arguments[place] = number(0.0, "dimensionless")
         if name == "select":
             condition, value, otherwise = arguments
             return apply(libsbml.AST_FUNCTION_PIECEWISE, value, condition, otherwise)
         if name == "sqrt":
             return apply(libsbml.AST_FUNCTION_ROOT, number(2.0), *arguments)
         return apply(self._types[str(name)], *arguments)
+
+    def plain(self, node: int) -> bool:
+        """Whether a formula is surely a plain number: 0 is one only beside such a one."""
+        if node not in self._plain:
+            name, nodes = str(self.graph.ops[node][0]), list(self.graph.arguments(node))
+            alike = nodes[1:] if name == "select" else nodes if name in _ALIKE else []
+            number = name == "number" and self.graph.value(node) != 0.0
+            self._plain[node] = number or name in ("exp", "log") or any(self.plain(each) for each in alike)
+        return self._plain[node]
 
 
 def apply(kind: int, *arguments: Any) -> Any:

@@ -1,7 +1,8 @@
 """Results on disk: a folder of chunks, each written whole or not at all, readable while the run goes on.
 
 A result folder holds ``manifest.json`` (what was run, which chunks are finished, their checksums) and
-``chunks/chunk-0000/`` with ``outcomes.parquet``, ``events.parquet`` and ``signals.npz`` (if recorded).
+``chunks/chunk-0000/`` with ``outcomes.parquet``, ``events.parquet``, ``realized.parquet`` (every change of the
+patients' models) and ``signals.npz`` (if recorded).
 """
 
 from virtuall.store.chunks import Stored, close, create, missing, read, resume, write_chunk, write_file

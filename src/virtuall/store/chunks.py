@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _OUTCOMES, _EVENTS, _SIGNALS = "outcomes.parquet", "events.parquet", "signals.npz"
+_REALIZED = "realized.parquet"
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class Stored:
         The finished chunks one below the other, in the order of patients.
     signals : xarray.Dataset or None
         Over patient and time; None when none were recorded or none were asked for.
+    realized : pandas.DataFrame or None
+        Every change of the patients' models; None when a chunk lacks them (written by an older version).
     """
 
     manifest: Manifest
     outcomes: pd.DataFrame
     events: pd.DataFrame
     signals: xr.Dataset | None
+    realized: pd.DataFrame | None = None
 
 
 def create(path: str | Path, run: Run, force: bool = False) -> Path:
@@ -101,6 +105,7 @@ def write_chunk(
     outcomes: pd.DataFrame,
     events: pd.DataFrame,
     signals: xr.Dataset | None = None,
+    realized: pd.DataFrame | None = None,
 ) -> None:
     """Add a finished chunk. Safe from several processes at once.
 
@@ -113,6 +118,8 @@ def write_chunk(
     outcomes, events : pandas.DataFrame
     signals : xarray.Dataset, optional
         Dimensions patient and time.
+    realized : pandas.DataFrame, optional
+        Every change of the patients' models.
 
     Raises
     ------
@@ -124,6 +131,8 @@ def write_chunk(
     files = {_OUTCOMES: encode_frame(outcomes), _EVENTS: encode_frame(events)}
     if signals is not None:
         files[_SIGNALS] = encode_signals(signals)
+    if realized is not None:
+        files[_REALIZED] = encode_frame(realized)
     kept = read_manifest(folder).finished_words()
     with as_store_error(folder / CHUNKS / chunk_name(number), kept):
         replace_folder(folder / CHUNKS / chunk_name(number), files)
@@ -193,6 +202,11 @@ def read(path: str | Path, signals: bool = True) -> Stored:
         outcomes=join_frames([decode_frame(files[_OUTCOMES]) for files in contents]),
         events=join_frames([decode_frame(files[_EVENTS]) for files in contents]),
         signals=join_signals([decode_signals(files[_SIGNALS]) for files in contents if _SIGNALS in files]),
+        realized=(
+            join_frames([decode_frame(files[_REALIZED]) for files in contents])
+            if all(_REALIZED in files for files in contents)
+            else None
+        ),
     )
 
 
