@@ -12,6 +12,8 @@ bin := $(VENV)/bin
 # The stamps are named by the content that they stand for, so a checkout of another commit is noticed too.
 runtime := $(VENV)/.runtime-$(shell cat requirements.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 dev     := $(VENV)/.dev-$(shell cat requirements-dev.lock pyproject.toml | cksum | cut -d ' ' -f 1)
+# Other people's engines are no part of the development: a virtual environment of their own.
+peers   := $(VENV)-bench/.peers-$(shell cat requirements.lock requirements-bench.lock pyproject.toml | cksum | cut -d ' ' -f 1)
 
 export PYTHON
 unexport PYTHONDONTWRITEBYTECODE # compiled modules are what keeps the command's start short
@@ -45,17 +47,18 @@ lint: $(dev) ## style, types, and the direction of imports
 validate: $(dev) ## the slow tests: the model against the published figures
 	$(bin)/python -m pytest -n $(WORKERS) -m slow $(ARGS)
 
-bench: $(dev) ## speed, beside the judges
-	$(bin)/python benchmarks/speed.py $(ARGS)
+bench: $(peers) ## every speed and memory figure, peers beside us (ARGS="--quick --only full costs"; --write)
+	$(VENV)-bench/bin/python benchmarks/bench.py $(ARGS)
 
 lock: ## resolve the packages afresh (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	uv lock --quiet
 	uv export --quiet --no-emit-project --no-header --no-annotate --group build -o requirements.lock
-	uv export --quiet --no-emit-project --no-header --no-annotate --group build --all-extras -o requirements-dev.lock
+	uv export --quiet --no-emit-project --no-header --no-annotate --group build --extra dev -o requirements-dev.lock
+	uv export --quiet --no-emit-project --no-header --no-annotate --group build --extra bench -o requirements-bench.lock
 
 clean: ## remove the virtual environment and everything that was built
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(runtime): tools/make_venv.sh
 	@sh tools/make_venv.sh $(VENV) requirements.lock libsbml llvmlite.binding
@@ -64,3 +67,8 @@ $(runtime): tools/make_venv.sh
 $(dev): tools/make_venv.sh
 	@sh tools/make_venv.sh $(VENV) requirements-dev.lock libsbml llvmlite.binding roadrunner antimony
 	@touch $@ $(runtime)
+
+$(peers): tools/make_venv.sh benchmarks/install_peers.sh
+	@sh tools/make_venv.sh $(VENV)-bench requirements.lock libsbml llvmlite.binding
+	@sh benchmarks/install_peers.sh $(VENV)-bench requirements-bench.lock
+	@touch $@

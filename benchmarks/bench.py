@@ -1,0 +1,198 @@
+"""``make bench``: every figure of speed, memory and agreement in one run, peers beside us; 1 where a bar is missed.
+
+bench.py                          everything
+bench.py --only full foreign      some parts: full, foreign, absent, clinic, costs, peak
+bench.py --tools diffsol sundae   some peers
+bench.py --quick                  fewer patients and tries; bars are shown all the same
+bench.py --write                  write the page benchmarks/README.md
+bench.py --settings               every setting that was tried, too
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+# One thread for libraries that have threads of their own: the figures are those of one core.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from peers import TOOLS
+from table import Row, Section, table, verdict
+
+PAGE = Path(__file__).resolve().parent / "README.md"
+PACKAGES = (
+    "virtuall",
+    "numpy",
+    "llvmlite",
+    "scipy",
+    "scikit-sundae",
+    "numba",
+    "pydiffsol",
+    "libroadrunner",
+    "copasi-basico",
+    "python-copasi",
+    "diffrax",
+    "jax",
+    "amici",
+    "antimony",
+    "python-libsbml",
+)
+
+
+def full_part(options: argparse.Namespace) -> list[Section]:
+    """The shipped model beside the peers."""
+    from beside_section import full_section
+
+    return [full_section(options.tools, 20.0 if options.quick else 60.0, options.settings)]
+
+
+def foreign_part(options: argparse.Namespace) -> list[Section]:
+    """Published models beside the peers."""
+    from beside_section import foreign_section
+
+    return [foreign_section(options.tools, 8.0 if options.quick else 20.0, options.settings)]
+
+
+def absent_part(options: argparse.Namespace) -> list[Section]:
+    """The population that is not there."""
+    from absent import absent_section
+
+    return [absent_section(options.tools, 1000 if options.quick else 10_000)]
+
+
+def clinic_part(options: argparse.Namespace) -> list[Section]:
+    """The whole simulation."""
+    from clinic import clinic_section
+
+    return [clinic_section(options.quick)]
+
+
+def costs_part(options: argparse.Namespace) -> list[Section]:
+    """What the time depends on."""
+    from costs import costs_section
+
+    return [costs_section(options.quick)]
+
+
+def peak_part(options: argparse.Namespace) -> list[Section]:
+    """Share of the peak."""
+    from peak import peak_section
+
+    return [peak_section()]
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[Section]]] = {
+    "full": full_part,
+    "foreign": foreign_part,
+    "absent": absent_part,
+    "clinic": clinic_part,
+    "costs": costs_part,
+    "peak": peak_part,
+}
+
+
+def machine() -> str:
+    """Processor, cores and system."""
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def load() -> str:
+    """Work of others on the machine."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def versions() -> str:
+    """What is installed."""
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} absent")
+    return ", ".join(found)
+
+
+def page(sections: Sequence[Section], options: argparse.Namespace, loads: Sequence[str], seconds: float) -> str:
+    """The whole page."""
+    bars = [row for section in sections for row in section.rows if row.met is not None]
+    missed = [row for row in bars if not row.met]
+    command = "make bench" + (f' ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "")
+    parts = [
+        "# Benchmarks",
+        f"Written by `{command}` on {time.strftime('%Y-%m-%d')} in {seconds / 60:.0f} minutes: {machine()}; load of "
+        f"the machine {' '.join(loads)} (before, and after each part). {versions()}.",
+        _met_words(bars, missed),
+        *(section.text().rstrip() for section in sections),
+        HOW.strip(),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _met_words(bars: Sequence[Row], missed: Sequence[Row]) -> str:
+    words = f"{len(bars) - len(missed)} of {len(bars)} bars are met."
+    if missed:
+        words += " Missed:\n\n" + table(
+            ("measured", "value", "bar", ""), [(row.words, row.value, row.bar, verdict(row)) for row in missed]
+        )
+    return words
+
+
+HOW = """
+## How it is measured
+
+- **Same work.** Every engine gets the same patients, changes and record times, and gives back all states. The
+  integration starts anew at each change of an input. Tools that take code get our equations with the divisions shared
+  and all that depends on a patient's numbers alone computed beforehand; tools that take SBML get the file.
+- **Same error.** Largest difference from the reference over the record times, divided by the largest value of the
+  reference (or the state's scale, if it never reaches that), the worst of all states and of the judged patients. The
+  reference is our kernel at rtol 1e-10; that the peers' tightest settings agree with it is a row with a bar.
+- **Own best setting.** For every engine several methods, linear solvers and kinds of absolute tolerance are tried from
+  loose to tight (`--settings` lists them). A peer is given its cheapest setting that meets the error, even where a
+  tighter one misses it; we take our loosest tolerance of which all tighter ones meet the error too.
+- **Clock.** One core. Loading, compiling and putting in a patient's numbers are not counted ("cold start" shows them);
+  COPASI's and AMICI's conversion of results is not counted either. Ours includes start, all changes and the record.
+  Our kernel is timed in turns with each peer in the same process; the fastest run of each counts. Peers that work one
+  patient at a time are timed on 3 to 64 patients, diffrax on 64 at once, ours on 1,000 or 1,024.
+- **Absent** is a tool that is not installed, refuses the model, or ends its process; it never stops the run. mrgsolve
+  is an R package with a C++ compiler behind it and is on neither PyPI nor Debian: it is not here.
+- In the shipped model's patient-years nobody dies and no clone ends: a fixed piece of work, not medicine.
+"""
+
+
+def main() -> int:
+    """Measure, print, write; 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS), metavar="TOOL")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--settings", action="store_true")
+    options = parser.parse_args()
+    begin, loads, sections = time.perf_counter(), [load()], []
+    for name in options.only:
+        started = time.perf_counter()
+        for section in PARTS[name](options):
+            sections.append(section)
+            print(section.text(), flush=True)
+        print(f"({name}: {time.perf_counter() - started:.0f} s)\n", flush=True)
+        loads.append(load())
+    if options.write:
+        PAGE.write_text(page(sections, options, loads, time.perf_counter() - begin), encoding="utf-8")
+    bars = [row for section in sections for row in section.rows if row.met is not None]
+    missed = [row for row in bars if not row.met]
+    print(_met_words(bars, missed))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
