@@ -1,7 +1,7 @@
 """``make bench``: every figure of speed, memory and agreement in one run, peers beside us; 1 where a bar is missed.
 
 bench.py                          everything
-bench.py --only full foreign      some parts: full, foreign, absent, clinic, costs, peak
+bench.py --only full foreign      some parts: full, foreign, replay, absent, clinic, costs, peak
 bench.py --tools diffsol sundae   some peers
 bench.py --quick                  fewer patients and tries; bars are shown all the same
 bench.py --write                  write the page benchmarks/README.md
@@ -60,6 +60,13 @@ def foreign_part(options: argparse.Namespace) -> list[Section]:
     return [foreign_section(options.tools, 8.0 if options.quick else 20.0, options.settings)]
 
 
+def replay_part(options: argparse.Namespace) -> list[Section]:
+    """Realized orders in another engine."""
+    from second_engine import replay_section
+
+    return [replay_section(10 if options.quick else 50)]
+
+
 def absent_part(options: argparse.Namespace) -> list[Section]:
     """The population that is not there."""
     from absent import absent_section
@@ -91,6 +98,7 @@ def peak_part(options: argparse.Namespace) -> list[Section]:
 PARTS: dict[str, Callable[[argparse.Namespace], list[Section]]] = {
     "full": full_part,
     "foreign": foreign_part,
+    "replay": replay_part,
     "absent": absent_part,
     "clinic": clinic_part,
     "costs": costs_part,

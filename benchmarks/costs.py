@@ -21,6 +21,7 @@ from virtuall.engine.kernel import build_kernel
 
 RTOL = 1e-4
 PATIENTS = (1, 8, 64, 512, 1024, 10_000)
+HOURLY = 5  # signals that are recorded every hour
 STATES = (10, 30, 100, 300)
 STOPS = (0.0, 1.0, 4.0, 24.0)  # a day, beside the changes
 MOST_HOURLY, LEAST_CORES, MOST_COMPILE, MOST_LOAD, MOST_HELP = 1.5, 1.8, 5.0, 0.1, 0.3
@@ -45,7 +46,7 @@ def hourly(turns: int) -> Row:
     """Hourly records beside daily ones."""
     work = full_model(512)
     kernel = build_kernel(work.system, rtol=RTOL)
-    names = [name for name, _ in work.system.signals if name not in work.system.states][:10]
+    names = [name for name, _ in work.system.signals if name not in work.system.states][:HOURLY]
     dense = np.arange(0.0, DAYS + 1e-9, 1.0 / 24.0)
     with on_one_core():
         daily, each_hour, states = best_in_turns(

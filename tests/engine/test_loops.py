@@ -48,6 +48,6 @@ def test_loops_and_straight_lines_give_the_same_bits(
 
 
 def test_a_dense_matrix_is_eliminated_by_loops() -> None:
-    system = coupled(20, 1.0)
+    system = coupled(28, 1.0)
     assert products_of(build_kernel(system, "numpy")._blueprint.elimination) > lane_step.MOST_WRITTEN_OUT
     assert run(build_kernel(system, cache=False)) == run(build_kernel(system, "numpy"))

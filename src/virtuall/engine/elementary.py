@@ -2,7 +2,7 @@
 
 Both back ends (NumPy columns, LLVM vectors) run these same lines, without fused multiply-add and without the
 C library, so that all processors give the same bits. exp and log are within 1 unit in the last place, pow
-within about 1 for exponents up to some hundreds.
+within 2 + 2 |b log a| units: far closer than any rate is known, at half the cost of the last bits.
 """
 
 from __future__ import annotations
@@ -34,10 +34,7 @@ _LOG_TAIL = (
     1.531383769920937332e-01,
     1.479819860511658591e-01,
 )
-# Taylor of the same, more terms: 2/3, 2/5, ... for the longer logarithm inside pow.
-_ATANH_TAIL = tuple(2.0 / (2 * n + 1) for n in range(1, 11))
 _SMALLEST_NORMAL = 2.2250738585072014e-308
-_SPLITTER = 134217729.0  # 2**27 + 1 (Veltkamp)
 _HUGE_EXPONENT = 2.0**70
 
 Value = Any
@@ -89,23 +86,45 @@ def maximum(m: Machine, a: Value, b: Value) -> Value:
 
 def exp(m: Machine, x: Value) -> Value:
     """e ** x."""
-    return _exp_of_sum(m, x, None)
+    return m.select(m.isnan(x), x, _exp_of_number(m, x))
+
+
+def _exp_of_number(m: Machine, x: Value) -> Value:
+    """e ** x of anything but NaN."""
+    bounded = m.select(m.lt(x, m.number(_EXP_LOW)), m.number(_EXP_LOW), x)
+    bounded = m.select(m.lt(m.number(_EXP_HIGH), bounded), m.number(_EXP_HIGH), bounded)
+    shifted = m.add(m.mul(bounded, m.number(_LOG2_E)), m.number(_MAGIC))
+    count = m.sub(shifted, m.number(_MAGIC))
+    r = m.sub(bounded, m.mul(count, m.number(_LN2_HIGH)))
+    r = m.sub(r, m.mul(count, m.number(_LN2_LOW)))
+    tail = m.mul(m.mul(r, r), polynomial(m, r, _EXP_TAIL))
+    result = m.add(m.number(1.0), m.add(r, tail))
+    # Two scalings, so that both ends of the range are reached.
+    whole = m.sub_bits(m.bits_of(shifted), m.whole(_MAGIC_BITS))
+    half = m.shift_right(whole, 1)
+    for places in (half, m.sub_bits(whole, half)):
+        result = m.mul(result, m.from_bits(m.add_bits(m.shift_left(places, 52), m.whole(_ONE_BITS))))
+    return result
 
 
 def log(m: Machine, x: Value) -> Value:
     """Natural logarithm; -inf at zero, NaN below."""
+    zero, infinity = m.number(0.0), m.number(math.inf)
+    result = m.select(m.eq(x, zero), m.number(-math.inf), _log_of_positive(m, x))
+    result = m.select(m.lt(x, zero), m.number(math.nan), result)
+    return m.select(m.or_(m.isnan(x), m.eq(x, infinity)), x, result)
+
+
+def _log_of_positive(m: Machine, x: Value) -> Value:
+    """Natural logarithm of a positive finite number."""
     mantissa, power = _split(m, x)
     f = m.sub(mantissa, m.number(1.0))
     s = m.div(f, m.add(m.number(2.0), f))
     square = m.mul(s, s)
-    tail = m.mul(square, _polynomial(m, square, _LOG_TAIL))
+    tail = m.mul(square, polynomial(m, square, _LOG_TAIL))
     half = m.mul(m.mul(m.number(0.5), f), f)
     low = m.add(m.mul(s, m.add(half, tail)), m.mul(power, m.number(_LN2_LOW)))
-    result = m.sub(m.mul(power, m.number(_LN2_HIGH)), m.sub(m.sub(half, low), f))
-    zero, infinity = m.number(0.0), m.number(math.inf)
-    result = m.select(m.eq(x, zero), m.number(-math.inf), result)
-    result = m.select(m.lt(x, zero), m.number(math.nan), result)
-    return m.select(m.or_(m.isnan(x), m.eq(x, infinity)), x, result)
+    return m.sub(m.mul(power, m.number(_LN2_HIGH)), m.sub(m.sub(half, low), f))
 
 
 def power(m: Machine, a: Value, b: Value) -> Value:
@@ -138,31 +157,7 @@ def is_ordinary_power(m: Machine, a: Value, b: Value) -> Value:
 
 def ordinary_power(m: Machine, a: Value, b: Value) -> Value:
     """a ** b of a positive finite base: the same bits as `power` there."""
-    high, low = _long_log(m, a)
-    product, rest = _long_product(m, b, high)
-    rest = m.add(rest, m.mul(b, low))
-    # Where the rest is not small the result is 0 or inf in any case.
-    rest = m.select(m.lt(m.abs(product), m.number(_EXP_HIGH - _EXP_LOW)), rest, m.number(0.0))
-    return _exp_of_sum(m, product, rest)
-
-
-def _exp_of_sum(m: Machine, x: Value, rest: Value | None) -> Value:
-    """exp(x + rest) for a rest far smaller than x."""
-    bounded = m.select(m.lt(x, m.number(_EXP_LOW)), m.number(_EXP_LOW), x)
-    bounded = m.select(m.lt(m.number(_EXP_HIGH), bounded), m.number(_EXP_HIGH), bounded)
-    shifted = m.add(m.mul(bounded, m.number(_LOG2_E)), m.number(_MAGIC))
-    count = m.sub(shifted, m.number(_MAGIC))
-    r = m.sub(bounded, m.mul(count, m.number(_LN2_HIGH)))
-    low = m.mul(count, m.number(_LN2_LOW))
-    r = m.sub(r, low if rest is None else m.sub(low, rest))
-    tail = m.mul(m.mul(r, r), _polynomial(m, r, _EXP_TAIL))
-    result = m.add(m.number(1.0), m.add(r, tail))
-    # Two scalings, so that both ends of the range are reached.
-    whole = m.sub_bits(m.bits_of(shifted), m.whole(_MAGIC_BITS))
-    half = m.shift_right(whole, 1)
-    for places in (half, m.sub_bits(whole, half)):
-        result = m.mul(result, m.from_bits(m.add_bits(m.shift_left(places, 52), m.whole(_ONE_BITS))))
-    return m.select(m.isnan(x), x, result)
+    return _exp_of_number(m, m.mul(b, _log_of_positive(m, a)))
 
 
 def _split(m: Machine, x: Value) -> tuple[Value, Value]:
@@ -176,44 +171,7 @@ def _split(m: Machine, x: Value) -> tuple[Value, Value]:
     return mantissa, m.select(small, m.sub(power_of_two, m.number(54.0)), power_of_two)
 
 
-def _long_log(m: Machine, x: Value) -> tuple[Value, Value]:
-    """log x of a positive number as an unevaluated sum of two numbers."""
-    mantissa, count = _split(m, x)
-    f = m.sub(mantissa, m.number(1.0))
-    bottom = m.add(m.number(2.0), f)
-    bottom_low = m.sub(f, m.sub(bottom, m.number(2.0)))
-    reciprocal = m.div(m.number(1.0), bottom)
-    s = m.mul(f, reciprocal)
-    product, error = _long_product(m, s, bottom)
-    left = m.sub(m.sub(m.sub(f, product), error), m.mul(s, bottom_low))
-    s_low = m.mul(left, reciprocal)
-    square = m.mul(s, s)
-    tail = m.mul(s, m.mul(square, _polynomial(m, square, _ATANH_TAIL)))
-    twice, big = m.add(s, s), m.mul(count, m.number(_LN2_HIGH))
-    high = m.add(big, twice)
-    moved = m.sub(high, big)
-    error = m.add(m.sub(big, m.sub(high, moved)), m.sub(twice, moved))
-    low = m.add(m.add(error, m.mul(count, m.number(_LN2_LOW))), m.add(m.add(s_low, s_low), tail))
-    total = m.add(high, low)
-    return total, m.sub(low, m.sub(total, high))
-
-
-def _long_product(m: Machine, a: Value, b: Value) -> tuple[Value, Value]:
-    """a * b and its rounding error (Dekker)."""
-    product = m.mul(a, b)
-    (a_high, a_low), (b_high, b_low) = (_halves(m, value) for value in (a, b))
-    error = m.sub(m.mul(a_high, b_high), product)
-    error = m.add(m.add(error, m.mul(a_high, b_low)), m.mul(a_low, b_high))
-    return product, m.add(error, m.mul(a_low, b_low))
-
-
-def _halves(m: Machine, a: Value) -> tuple[Value, Value]:
-    spread = m.mul(a, m.number(_SPLITTER))
-    high = m.sub(spread, m.sub(spread, a))
-    return high, m.sub(a, high)
-
-
-def _polynomial(m: Machine, x: Value, coefficients: Sequence[float]) -> Value:
+def polynomial(m: Machine, x: Value, coefficients: Sequence[float]) -> Value:
     """Sum of coefficients[n] * x**n, in pairs (Estrin): less waiting than one after another."""
     terms = [m.number(value) for value in coefficients]
     while len(terms) > 1:

@@ -141,7 +141,7 @@ class Kernel:
             return
         stale = np.flatnonzero(self._blueprint.fixed_uses @ changed)
         if stale.size:
-            ens.fixed[np.ix_(rows, stale)] = self._fixed(ens.parameters[rows], stale)
+            ens.fixed[np.ix_(rows, stale)] = self._fixed(ens.parameters, rows, stale)
         ens.fresh[rows] = True
 
     def signals(self, ens: Ensemble, index: ArrayLike, names: Sequence[str]) -> Floats:
@@ -174,11 +174,12 @@ class Kernel:
         # A kernel travels as the text it was built from; the code is rebuilt or found in the cache.
         return (build_kernel, (self.system, self.backend, self.rtol))
 
-    def _fixed(self, parameters: Floats, columns: Ints) -> Floats:
+    def _fixed(self, parameters: Floats, rows: Ints, columns: Ints) -> Floats:
         key = columns.tobytes()
         if key not in self._fixed_programs:
             self._fixed_programs[key] = pick_outputs(self._blueprint.fixed, columns.tolist())
-        return run_on_columns(self._fixed_programs[key], parameters.T.__getitem__, len(parameters)).T
+        load = lambda column: parameters[rows, column]  # noqa: E731
+        return run_on_columns(self._fixed_programs[key], load, len(rows)).T
 
     def _rows(self, ens: Ensemble, index: ArrayLike) -> Ints:
         rows = np.ascontiguousarray(index, np.int64)

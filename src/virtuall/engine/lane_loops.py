@@ -15,8 +15,8 @@ from virtuall.engine.llvm import HALF, WORD, Vectors, begin_function, element, l
 from virtuall.engine.sparse import Elimination
 from virtuall.engine.tableau import STAGES
 
-# Products of an elimination that are still written out one by one; more of them compile slowly.
-MOST_WRITTEN_OUT = 1000
+# Products of an elimination that are still written out one by one: some three times as fast, but slow to compile.
+MOST_WRITTEN_OUT = 6000
 
 
 def products_of(plan: Elimination) -> int:

@@ -308,12 +308,15 @@ class RowCode:
                 m.store(value, states, state)
             self._call_groups(b, table, element(b, days, start, DOUBLE))
             left = b.sub(found, start)
-            count = b.select(b.icmp_signed("<", left, word(WIDTH)), left, word(WIDTH))
             with loop(b, 0, table.number("record_count")) as column:
                 wanted = table.get("record_columns", column, WORD)
                 source = element(b, states, b.mul(wanted, word(WIDTH)), DOUBLE)
                 line = element(b, target, b.add(b.mul(column, table.number("time_count")), start), DOUBLE)
-                _copy(b, source, line, count)
+                with b.if_else(b.icmp_signed(">=", left, word(WIDTH))) as (whole, rest):
+                    with whole:
+                        m.store(m.load(source, 0), line, 0)
+                    with rest:
+                        _copy(b, source, line, left)
 
     @staticmethod
     def _repeat_last(b: ir.IRBuilder, found: Value, *rows: Value) -> None:

@@ -15,6 +15,7 @@ from virtuall.engine import rosenbrock as method
 from virtuall.engine.blueprint import Blueprint
 from virtuall.engine.elementary import Value
 from virtuall.engine.ensemble import MOST_STEPS, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS
+from virtuall.engine.lane_records import write_next_record, write_records
 from virtuall.engine.lane_row import RowCode, begin_private, spread_out, variable
 from virtuall.engine.lane_step import StepCode
 from virtuall.engine.lane_table import TRACK, Table
@@ -36,8 +37,6 @@ from virtuall.engine.llvm import (
 from virtuall.engine.tableau import STAGES
 
 ENTRY = "virtuall_advance"
-# How much of the dense output of a step is known.
-SOME_BENDS, ALL_BENDS = 1, 2
 
 
 class LaneCode:
@@ -51,6 +50,7 @@ class LaneCode:
         self.step = StepCode(self.module, blueprint, lanes)
         self.memory = self.step.memory
         self.row = RowCode(self.module, blueprint)
+        self.records = write_records(self.module, self.memory, self.row.floors, self.states, lanes)
         self.enter = self._write_enter()
         self.worst = self._write_worst()
         self.leave = self._write_leave()
@@ -127,18 +127,13 @@ class LaneCode:
             table.set(slot, patient, ir.Constant(BYTE, 0))
 
     def _write_next_record(self, b: ir.IRBuilder, table: Table, lane: Value, patient: Value) -> None:
-        """The lane's next record time, or never."""
-        cursor = table.get("cursor", patient, WORD)
-        next_ = variable(b, DOUBLE)
-        b.store(ir.Constant(DOUBLE, float("inf")), next_)
-        with b.if_then(b.icmp_signed("<", cursor, table.number("time_count"))):
-            b.store(table.get("times", cursor), next_)
-        b.store(b.load(next_, typ=DOUBLE), self._lane(b, table.array("memory"), self.memory.next_record, lane))
+        place = self._lane(b, table.array("memory"), self.memory.next_record, lane)
+        write_next_record(b, table, patient, place, table.number("time_count"))
 
     def _write_leave(self) -> ir.Function:
-        """(table, lane, patient, bent): fail, arrive or record after a step; whether the lane is free."""
-        function, b = self._begin("leave", BIT, [POINTER, WORD, WORD, POINTER])
-        address, lane, patient, bent = function.args
+        """(table, lane, patient): fail, arrive or record after a step; whether the lane is free."""
+        function, b = self._begin("leave", BIT, [POINTER, WORD, WORD])
+        address, lane, patient = function.args
         table = Table(b, address)
         memory, at, m = table.array("memory"), self.memory, Vectors(b, 1)
         accepted, sound = (self._is_on(b, memory, place, lane) for place in (at.accepted, at.sound))
@@ -152,7 +147,6 @@ class LaneCode:
             self._write_failure(b, table, lane, patient, accepted, status)
             b.ret(ir.Constant(BIT, 1))
             b.position_at_end(b.append_basic_block("never"))
-        self._write_bends(b, table, self._is_on(b, memory, at.arrives, lane), bent)
         before, after = (self._get(b, memory, place, lane) for place in (at.time, at.later))
         with b.if_then(b.not_(self._is_on(b, memory, at.arrives, lane))):
             track = self._lane(b, memory, at.y, lane)
@@ -175,13 +169,19 @@ class LaneCode:
         b.ret(b.call(self.row.deliver, [address, patient]))
         return function
 
-    def _write_bends(self, b: ir.IRBuilder, table: Table, arrives: Value, bent: Value) -> None:
-        """Dense output once a step for all lanes: of all states, or for mere records of the needed ones."""
-        wanted = b.select(arrives, word(ALL_BENDS), word(SOME_BENDS))
-        with b.if_then(b.icmp_signed("<", b.load(bent, typ=WORD), wanted)):
-            b.store(wanted, bent)
-            some = b.select(arrives, ir.Constant(POINTER, None), table.array("needed_states"))
-            b.call(self.step.bends, [table.array("memory"), some, table.number("state_count")])
+    def _write_bends(self, b: ir.IRBuilder, table: Table, patients: Value) -> None:
+        """Dense output of a step: of all states where a lane arrives, for mere records of the needed ones.
+
+        Then the records that many lanes have in common.
+        """
+        m, memory = Vectors(b, self.lanes), table.array("memory")
+        arrives = m.any(m.lt(m.number(0.0), m.load(memory, self.memory.arrives)))
+        some = b.select(arrives, ir.Constant(POINTER, None), table.array("needed_states"))
+        b.call(self.step.bends, [memory, some, table.number("state_count")])
+        states_only = b.icmp_signed("==", table.number("group_count"), word(0))
+        wanted = b.icmp_signed(">", table.number("record_count"), word(0))
+        with b.if_then(b.and_(states_only, wanted)):
+            b.call(self.records, [table.address, patients])
 
     def _write_counts(self, b: ir.IRBuilder, table: Table, lane: Value, patient: Value) -> None:
         memory, at = table.array("memory"), self.memory
@@ -242,7 +242,7 @@ class LaneCode:
         table = Table(b, function.args[0])
         memory, tolerance, at = table.array("memory"), table.array("tolerance"), self.memory
         m = Vectors(b, self.lanes)
-        queue, busy, bent = (variable(b, WORD) for _ in range(3))
+        queue, busy = variable(b, WORD), variable(b, WORD)
         patients = variable(b, ir.ArrayType(WORD, self.lanes))
         free = variable(b, ir.ArrayType(BIT, self.lanes))
         b.store(word(0), queue)
@@ -265,13 +265,13 @@ class LaneCode:
             b.call(self.step.commit, [memory])
             b.branch(again)
             b.position_at_end(looked_at)
-            b.store(word(0), bent)
+            self._write_bends(b, table, patients)
             with loop(b, 0, self.lanes) as lane:
                 patient = b.load(element(b, patients, lane, WORD), typ=WORD)
                 b.store(ir.Constant(BIT, 0), element(b, free, lane, BIT))
                 here = b.icmp_signed(">=", patient, word(0))
                 with b.if_then(b.and_(here, self._is_on(b, memory, at.event, lane))):
-                    done = b.call(self.leave, [table.address, lane, patient, bent])
+                    done = b.call(self.leave, [table.address, lane, patient])
                     b.store(done, element(b, free, lane, BIT))
             b.call(self.step.commit, [memory])
             with loop(b, 0, self.lanes) as lane, b.if_then(b.load(element(b, free, lane, BIT), typ=BIT)):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from virtuall.engine.elementary import Machine, Value, _long_product, _polynomial, exp, log
+from virtuall.engine.elementary import Machine, Value, exp, log, polynomial
 
+_SPLITTER = 134217729.0  # 2**27 + 1 (Veltkamp)
 # pi/2 as a sum of three numbers.
 _HALF_PI = 1.5707963267948966
 _HALF_PI_LOW = 6.123233995736766e-17
@@ -66,7 +67,7 @@ def atan(m: Machine, x: Value) -> Value:
     for _ in range(2):  # half the angle, twice
         part = m.div(part, m.add(one, m.sqrt(m.add(one, m.mul(part, part)))))
     square = m.mul(part, part)
-    angle = m.add(part, m.mul(part, m.mul(square, _polynomial(m, square, _ATAN_TAIL))))
+    angle = m.add(part, m.mul(part, m.mul(square, polynomial(m, square, _ATAN_TAIL))))
     angle = m.mul(m.number(4.0), angle)
     turned = m.sub(m.number(_HALF_PI), m.sub(angle, m.number(_HALF_PI_LOW)))
     return _with_sign_of(m, x, m.select(large, turned, angle))
@@ -90,7 +91,7 @@ def sinh(m: Machine, x: Value) -> Value:
     """Hyperbolic sine."""
     size = m.abs(x)
     square = m.mul(size, size)
-    small = m.add(size, m.mul(size, m.mul(square, _polynomial(m, square, _SINH_TAIL))))
+    small = m.add(size, m.mul(size, m.mul(square, polynomial(m, square, _SINH_TAIL))))
     e, half = _growth(m, size)
     large = m.sub(half, m.div(m.number(0.5), e))
     return _with_sign_of(m, x, m.select(m.lt(size, m.number(1.0)), small, large))
@@ -166,9 +167,9 @@ def _circle(m: Machine, x: Value) -> tuple[Value, Value, Value]:
     square = m.mul(r, r)
     half = m.mul(m.number(0.5), square)
     rest = m.sub(m.number(1.0), half)
-    sine = m.mul(r, m.mul(square, _polynomial(m, square, _SIN_TAIL)))
+    sine = m.mul(r, m.mul(square, polynomial(m, square, _SIN_TAIL)))
     sine = m.add(r, m.add(sine, m.mul(low, rest)))
-    cosine = m.mul(m.mul(square, square), _polynomial(m, square, _COS_TAIL))
+    cosine = m.mul(m.mul(square, square), polynomial(m, square, _COS_TAIL))
     cosine = m.sub(cosine, m.mul(r, low))
     cosine = m.add(rest, m.add(m.sub(m.sub(m.number(1.0), rest), half), cosine))
     quarter = m.sub(count, m.mul(m.number(4.0), floor(m, m.mul(count, m.number(0.25)))))
@@ -216,3 +217,18 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     each.__name__: each
     for each in (floor, ceil, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, factorial)
 }
+
+
+def _long_product(m: Machine, a: Value, b: Value) -> tuple[Value, Value]:
+    """a * b and its rounding error (Dekker)."""
+    product = m.mul(a, b)
+    (a_high, a_low), (b_high, b_low) = (_halves(m, value) for value in (a, b))
+    error = m.sub(m.mul(a_high, b_high), product)
+    error = m.add(m.add(error, m.mul(a_high, b_low)), m.mul(a_low, b_high))
+    return product, m.add(error, m.mul(a_low, b_low))
+
+
+def _halves(m: Machine, a: Value) -> tuple[Value, Value]:
+    spread = m.mul(a, m.number(_SPLITTER))
+    high = m.sub(spread, m.sub(spread, a))
+    return high, m.sub(a, high)

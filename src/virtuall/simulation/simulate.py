@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Chart = Literal["full", "key"]
 # Outcomes, charts, recorded signals, status and realized changes of a chunk.
 Done = tuple[Any, Entries, Floats, NDArray[np.int32], Any]
-WORKING_TOLERANCE = 5e-5
+WORKING_TOLERANCE = 2e-5
 CHUNK = 32768
 DEFAULT_SIGNALS = (
     "leukemia_cells",
