@@ -74,7 +74,7 @@ class CompiledBackend:
         """Move each patient of `index` to its stop (float64[N]) or its first ring."""
         if index.size:
             columns = ens.recorded_columns
-            table = self._table(ens, index, columns, ens.lines, len(ens.times), stop)
+            table = self._table(ens, index, columns, ens.recorded, len(ens.times), stop)
             self._advance(_address(table))
 
     def read(self, ens: Ensemble, index: Ints, columns: Ints) -> Floats:
@@ -146,7 +146,7 @@ class CompiledBackend:
 
 def _check_arrays(ens: Ensemble) -> None:
     """Compiled code trusts what it is given: an array of another kind would be read as garbage."""
-    for name in (*OWNED, "lines"):
+    for name in (*OWNED, "recorded"):
         array, kind = getattr(ens, name), _KINDS.get(name, np.float64)
         count = array.shape[:1] == (len(ens),) or name == "times"
         if array.dtype != kind or not array.flags.c_contiguous or not count:

@@ -46,8 +46,8 @@ class Ensemble:
         Steps taken and steps tried in vain.
     times : float64[T]
         Record grid (patient days).
-    lines : float64[N, R, T]
-        Signals on the grid, NaN where not reached; the days of one signal lie together. `recorded` shows them by day.
+    recorded : float64[N, T, R]
+        Signals on the grid, NaN where not reached.
     recorded_names : tuple of str
     fixed : float64[N, F]
         Formulas of parameters alone, kept by the kernel.
@@ -81,17 +81,12 @@ class Ensemble:
     cursor: Ints
     fresh: NDArray[np.bool_]
     times: Floats = field(default_factory=lambda: np.empty(0))
-    lines: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+    recorded: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
     recorded_names: tuple[str, ...] = ()
     recorded_columns: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.now)
-
-    @property
-    def recorded(self) -> Floats:
-        """Signals on the grid, NaN where not reached: a view, float64[N, T, R]."""
-        return self.lines.transpose(0, 2, 1)
 
 
 def make_ensemble(parameters: Floats, fixed: Floats, y: Floats, clocks: int, time: float) -> Ensemble:
@@ -115,5 +110,5 @@ def make_ensemble(parameters: Floats, fixed: Floats, y: Floats, clocks: int, tim
         held=np.zeros(count, bool),
         cursor=np.zeros(count, np.int64),
         fresh=np.ones(count, bool),
-        lines=np.empty((count, 0, 0)),
+        recorded=np.empty((count, 0, 0)),
     )

@@ -161,7 +161,7 @@ class Kernel:
             raise InputError("record times must be increasing days")
         columns = self._columns(names)
         ens.times, ens.recorded_names, ens.recorded_columns = grid, tuple(names), columns
-        ens.lines = np.full((len(ens), len(columns), len(grid)), np.nan)
+        ens.recorded = np.full((len(ens), len(grid), len(columns)), np.nan)
         ens.cursor[:] = np.searchsorted(grid, ens.now, side="left")
         within = ens.cursor < len(grid)
         rows = np.flatnonzero(within)

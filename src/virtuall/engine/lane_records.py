@@ -31,7 +31,7 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
     base = table.array("memory")
     count, width = table.number("time_count"), table.number("record_count")
     # A lane that is not due writes to a place of its own, again and again.
-    targets, strides = (variable(b, ir.ArrayType(WORD, lanes)) for _ in range(2))
+    targets, masks = (variable(b, ir.ArrayType(WORD, lanes)) for _ in range(2))
     nowhere, due = variable(b, DOUBLE), variable(b, WORD)
     before, after = m.load(base, memory.time), m.load(base, memory.later)
     moving = m.lt(m.number(0.0), m.sub(after, before))
@@ -39,33 +39,34 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
         b.store(word(0), due)
         with loop(b, 0, lanes) as lane:
             b.store(b.ptrtoint(nowhere, WORD), element(b, targets, lane, WORD))
-            b.store(word(0), element(b, strides, lane, WORD))
+            b.store(word(0), element(b, masks, lane, WORD))
             patient = b.load(element(b, patients, lane, WORD), typ=WORD)
             with b.if_then(_is_due(b, table, memory, lane, lanes, patient, count)):
                 cursor = table.get("cursor", patient, WORD)
                 line = table.row("recorded", patient, b.mul(count, width))
-                target = b.ptrtoint(element(b, line, cursor, DOUBLE), WORD)
+                target = b.ptrtoint(element(b, line, b.mul(cursor, width), DOUBLE), WORD)
                 b.store(target, element(b, targets, lane, WORD))
-                b.store(b.mul(count, word(8)), element(b, strides, lane, WORD))
+                b.store(word(-1), element(b, masks, lane, WORD))
                 table.set("cursor", patient, b.add(cursor, word(1)))
                 b.store(word(1), due)
         leave_if(b, b.icmp_signed("==", b.load(due, typ=WORD), word(0)), out)
         passed = m.div(m.sub(m.load(base, memory.next_record), before), m.sub(after, before))
         part = m.select(moving, passed, m.number(1.0))
         columns = table.array("record_columns")
+        begin, mask = (
+            [b.load(element(b, row, lane, WORD), typ=WORD) for lane in range(lanes)] for row in (targets, masks)
+        )
         with loop(b, 0, width) as column:
             state = b.load(element(b, columns, column, WORD), typ=WORD)
             first, last, *bends = (m.load(base, b.add(state, word(memory.y + k * states))) for k in range(TRACK))
             floor = m.spread(b.load(element(b, floors, state, DOUBLE), typ=DOUBLE))
             value = method.dense_value(m, part, first, last, bends)
             value = method.within_amounts(m, value, floor, first, last)
+            offset = b.mul(column, word(8))
             for lane in range(lanes):
-                place = element(b, targets, lane, WORD)
-                target = b.load(place, typ=WORD)
-                single = value if lanes == 1 else b.extract_element(value, ir.Constant(ir.IntType(32), lane))
-                b.store(single, b.inttoptr(target, POINTER))
-                b.store(b.add(target, b.load(element(b, strides, lane, WORD), typ=WORD)), place)
-        _move_on(b, table, memory, lanes, patients, strides, count)
+                target = b.add(begin[lane], b.and_(offset, mask[lane]))
+                b.store(m.lane(value, lane), b.inttoptr(target, POINTER))
+        _move_on(b, table, memory, lanes, patients, masks, count)
     b.ret_void()
     return function
 
@@ -97,12 +98,12 @@ def _is_due(
 
 
 def _move_on(
-    b: ir.IRBuilder, table: Table, memory: Memory, lanes: int, patients: Value, strides: Value, count: Value
+    b: ir.IRBuilder, table: Table, memory: Memory, lanes: int, patients: Value, masks: Value, count: Value
 ) -> None:
     """The next record times of the lanes that were recorded."""
     base = table.array("memory")
     with loop(b, 0, lanes) as lane:
-        recorded = b.load(element(b, strides, lane, WORD), typ=WORD)
+        recorded = b.load(element(b, masks, lane, WORD), typ=WORD)
         with b.if_then(b.icmp_signed("!=", recorded, word(0))):
             patient = b.load(element(b, patients, lane, WORD), typ=WORD)
             write_next_record(b, table, patient, _lane(b, base, memory.next_record, lane, lanes), count)

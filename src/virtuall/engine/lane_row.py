@@ -228,7 +228,7 @@ class RowCode:
             cursor = table.get("cursor", patient, WORD)
             found = self._write_times(b, table, step, cursor, count, end, parts, days)
             leave_if(b, b.icmp_signed("==", found, word(0)), out)
-            target = element(b, recorded, cursor, DOUBLE)
+            target = element(b, recorded, b.mul(cursor, width), DOUBLE)
             with b.if_else(b.icmp_signed(">", table.number("group_count"), word(0))) as (signals, states):
                 with signals:
                     self._write_signal_lines(b, table, step, patient, found, parts, days, target)
@@ -265,13 +265,17 @@ class RowCode:
         with loop(b, 0, table.number("record_count")) as column:
             state = b.load(element(b, columns, column, WORD), typ=WORD)
             values = self._track_values(b, step, state)
-            line = element(b, target, b.mul(column, table.number("time_count")), DOUBLE)
+            width = table.number("record_count")
             whole = b.and_(found, word(-WIDTH))
             for lanes, start, end in ((WIDTH, word(0), whole), (1, whole, found)):
                 m = Vectors(b, lanes)
                 with loop(b, start, end, lanes) as place:
                     part = m.load_doubles(parts, place)
-                    m.store_doubles(self._dense_values(m, part, state, values), line, place)
+                    value = self._dense_values(m, part, state, values)
+                    first = element(b, target, b.add(b.mul(place, width), column), DOUBLE)
+                    for lane in range(lanes):
+                        line = element(b, first, b.mul(width, word(lane)), DOUBLE)
+                        b.store(m.lane(value, lane), line)
 
     def _dense_values(self, m: Vectors, part: Value, state: Value, values: list[Value]) -> Value:
         """One state at some times of a step."""
@@ -308,15 +312,14 @@ class RowCode:
                 m.store(value, states, state)
             self._call_groups(b, table, element(b, days, start, DOUBLE))
             left = b.sub(found, start)
+            count = b.select(b.icmp_signed("<", left, word(WIDTH)), left, word(WIDTH))
             with loop(b, 0, table.number("record_count")) as column:
                 wanted = table.get("record_columns", column, WORD)
                 source = element(b, states, b.mul(wanted, word(WIDTH)), DOUBLE)
-                line = element(b, target, b.add(b.mul(column, table.number("time_count")), start), DOUBLE)
-                with b.if_else(b.icmp_signed(">=", left, word(WIDTH))) as (whole, rest):
-                    with whole:
-                        m.store(m.load(source, 0), line, 0)
-                    with rest:
-                        _copy(b, source, line, left)
+                width = table.number("record_count")
+                with loop(b, 0, count) as k:
+                    line = b.add(b.mul(b.add(start, k), width), column)
+                    b.store(b.load(element(b, source, k, DOUBLE), typ=DOUBLE), element(b, target, line, DOUBLE))
 
     @staticmethod
     def _repeat_last(b: ir.IRBuilder, found: Value, *rows: Value) -> None:
@@ -410,8 +413,3 @@ def each(b: ir.IRBuilder, table: Table, slot: str, count: str) -> Iterator[Value
 
 def _store_signal(group: Sequence[int], m: Vectors, arguments: Sequence[Value], place: int, value: Value) -> None:
     m.store(value, arguments[4], group[place])
-
-
-def _copy(b: ir.IRBuilder, source: Value, target: Value, count: Value) -> None:
-    with loop(b, 0, count) as k:
-        b.store(b.load(element(b, source, k, DOUBLE), typ=DOUBLE), element(b, target, k, DOUBLE))

@@ -69,6 +69,10 @@ class Vectors:
         zeros = ir.Constant(ir.VectorType(HALF, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(single, empty, zeros)
 
+    def lane(self, value: Value, lane: int) -> Value:
+        """One lane's double."""
+        return value if self.lanes == 1 else self.builder.extract_element(value, ir.Constant(HALF, lane))
+
     def sqrt(self, a: Value) -> Value:
         return self._intrinsic("sqrt", a)
 
