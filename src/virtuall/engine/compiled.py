@@ -30,6 +30,7 @@ from virtuall.engine.rosenbrock import ERROR_SHARE
 # Lanes that were fastest, from 30 to 400 states: one register of AVX-512, elsewhere one or two smaller ones.
 LANES, LANES_OF_SMALLER_REGISTERS = 8, 4
 FIRST_CACHE = 32 * 1024  # bytes
+_LINE = 8  # doubles of a cache line
 _OPTIMIZATION = 2
 # Machine code must stay in memory as long as anything may call it.
 # Kinds of an ensemble's arrays that are not float64.
@@ -91,7 +92,7 @@ class CompiledBackend:
     ) -> NDArray[np.int64]:
         """What the code reads, in the order of `SLOTS`. The caller holds the arrays during the call."""
         if not hasattr(self._own, "memory"):
-            self._own.memory, self._own.row = np.zeros(self.memory_size), np.zeros(self.scratch_size)
+            self._own.memory, self._own.row = _aligned(self.memory_size), _aligned(self.scratch_size)
         table = self._addresses_of(ens).copy()
         needs = self._needs_of(columns)
         table[: len(GIVEN)] = (
@@ -155,6 +156,13 @@ def _check_arrays(ens: Ensemble) -> None:
 
 
 _arrays_of: Callable[[Ensemble], tuple[NDArray[Any], ...]] = operator.attrgetter(*OWNED)
+
+
+def _aligned(size: int) -> Floats:
+    """Doubles from the start of a cache line on: no vector of eight lies across two lines."""
+    memory = np.zeros(size + _LINE)
+    first = -_address(memory) // memory.itemsize % _LINE
+    return memory[first : first + size]
 
 
 def _address(array: NDArray[Any]) -> int:
