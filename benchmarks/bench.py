@@ -50,14 +50,14 @@ def full_part(options: argparse.Namespace) -> list[Section]:
     """The shipped model beside the peers."""
     from beside_section import full_section
 
-    return [full_section(options.tools, 20.0 if options.quick else 60.0, options.settings)]
+    return [full_section(options.tools, 12.0 if options.quick else 25.0, options.settings)]
 
 
 def foreign_part(options: argparse.Namespace) -> list[Section]:
     """Published models beside the peers."""
     from beside_section import foreign_section
 
-    return [foreign_section(options.tools, 8.0 if options.quick else 20.0, options.settings)]
+    return [foreign_section(options.tools, 5.0 if options.quick else 8.0, options.settings)]
 
 
 def replay_part(options: argparse.Namespace) -> list[Section]:

@@ -32,7 +32,7 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
     count, width = table.number("time_count"), table.number("record_count")
     # A lane that is not due writes to a place of its own, again and again.
     targets, masks = (variable(b, ir.ArrayType(WORD, lanes)) for _ in range(2))
-    nowhere, due = variable(b, DOUBLE), variable(b, WORD)
+    nowhere, due = variable(b, ir.ArrayType(DOUBLE, lanes)), variable(b, WORD)
     before, after = m.load(base, memory.time), m.load(base, memory.later)
     moving = m.lt(m.number(0.0), m.sub(after, before))
     with repeat(b) as (_, out):
@@ -56,16 +56,28 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
         begin, mask = (
             [b.load(element(b, row, lane, WORD), typ=WORD) for lane in range(lanes)] for row in (targets, masks)
         )
-        with loop(b, 0, width) as column:
+        whole = b.and_(width, word(-lanes))
+
+        def values(column: Value) -> Value:
+            """One column of all lanes."""
             state = b.load(element(b, columns, column, WORD), typ=WORD)
             first, last, *bends = (m.load(base, b.add(state, word(memory.y + k * states))) for k in range(TRACK))
             floor = m.spread(b.load(element(b, floors, state, DOUBLE), typ=DOUBLE))
             value = method.dense_value(m, part, first, last, bends)
-            value = method.within_amounts(m, value, floor, first, last)
-            offset = b.mul(column, word(8))
+            return method.within_amounts(m, value, floor, first, last)
+
+        def address(column: Value, lane: int) -> Value:
+            offset = b.and_(b.mul(column, word(8)), mask[lane])
+            return b.inttoptr(b.add(begin[lane], offset), POINTER)
+
+        with loop(b, 0, whole, lanes) as column:
+            rows = m.transposed([values(b.add(column, word(k))) for k in range(lanes)])
             for lane in range(lanes):
-                target = b.add(begin[lane], b.and_(offset, mask[lane]))
-                b.store(m.lane(value, lane), b.inttoptr(target, POINTER))
+                m.store_doubles(rows[lane], address(column, lane), 0)
+        with loop(b, whole, width) as column:
+            value = values(column)
+            for lane in range(lanes):
+                b.store(m.lane(value, lane), address(column, lane))
         _move_on(b, table, memory, lanes, patients, masks, count)
     b.ret_void()
     return function

@@ -261,21 +261,21 @@ class RowCode:
         self, b: ir.IRBuilder, table: Table, step: Step, found: Value, parts: Value, target: Value
     ) -> None:
         """The wanted states at some times."""
+        several = variable(b, ir.ArrayType(DOUBLE, WIDTH))
+        self._repeat_last(b, found, parts)
         columns = table.array("record_columns")
         with loop(b, 0, table.number("record_count")) as column:
             state = b.load(element(b, columns, column, WORD), typ=WORD)
             values = self._track_values(b, step, state)
             width = table.number("record_count")
-            whole = b.and_(found, word(-WIDTH))
-            for lanes, start, end in ((WIDTH, word(0), whole), (1, whole, found)):
-                m = Vectors(b, lanes)
-                with loop(b, start, end, lanes) as place:
-                    part = m.load_doubles(parts, place)
-                    value = self._dense_values(m, part, state, values)
-                    first = element(b, target, b.add(b.mul(place, width), column), DOUBLE)
-                    for lane in range(lanes):
-                        line = element(b, first, b.mul(width, word(lane)), DOUBLE)
-                        b.store(m.lane(value, lane), line)
+            m = Vectors(b, WIDTH)
+            with loop(b, 0, found, WIDTH) as place:
+                m.store(self._dense_values(m, m.load_doubles(parts, place), state, values), several, 0)
+                left = b.sub(found, place)
+                count = b.select(b.icmp_signed("<", left, word(WIDTH)), left, word(WIDTH))
+                with loop(b, 0, count) as k:
+                    line = b.add(b.mul(b.add(place, k), width), column)
+                    b.store(b.load(element(b, several, k, DOUBLE), typ=DOUBLE), element(b, target, line, DOUBLE))
 
     def _dense_values(self, m: Vectors, part: Value, state: Value, values: list[Value]) -> Value:
         """One state at some times of a step."""

@@ -69,6 +69,25 @@ class Vectors:
         zeros = ir.Constant(ir.VectorType(HALF, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(single, empty, zeros)
 
+    def transposed(self, rows: list[Value]) -> list[Value]:
+        """As many vectors as there are lanes: lane k of vector i becomes lane i of vector k."""
+        step = 1
+        while step < self.lanes:
+            # Squares of lanes change places across the diagonal, larger ones at each turn.
+            low = [lane if not lane & step else self.lanes + lane - step for lane in range(self.lanes)]
+            high = [lane + step if not lane & step else self.lanes + lane for lane in range(self.lanes)]
+            new = list(rows)
+            for row in range(self.lanes):
+                if not row & step:
+                    pair = rows[row], rows[row + step]
+                    new[row], new[row + step] = self._shuffled(*pair, low), self._shuffled(*pair, high)
+            rows, step = new, 2 * step
+        return rows
+
+    def _shuffled(self, a: Value, b: Value, places: list[int]) -> Value:
+        mask = ir.Constant(ir.VectorType(HALF, self.lanes), [ir.Constant(HALF, place) for place in places])
+        return self.builder.shuffle_vector(a, b, mask)
+
     def lane(self, value: Value, lane: int) -> Value:
         """One lane's double."""
         return value if self.lanes == 1 else self.builder.extract_element(value, ir.Constant(HALF, lane))
