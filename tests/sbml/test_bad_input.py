@@ -165,3 +165,9 @@ def test_older_levels_are_converted(written) -> None:
         assert document.setLevelAndVersion(level, version, False)
         found = simulate_sbml(read_sbml(written(libsbml.writeSBMLToString(document))), [0.0, 2.0], ["S"])
         np.testing.assert_allclose(found[:, 0], [3.0, 3.0 * np.exp(-0.8)], rtol=1e-6)
+
+
+def test_a_declaration_may_leave_out_the_encoding(written) -> None:
+    text = '<?xml version="1.0"?>' + parameters_and(rule("rate", "a", "<cn>1</cn>"), "a", values="2")
+    found = simulate_sbml(read_sbml(written(text)), [0.0, 3.0], ["a"])
+    assert found[:, 0].tolist() == pytest.approx([2.0, 5.0])

@@ -49,8 +49,7 @@ def parse(content: bytes, where: str) -> Any:
     import libsbml
 
     text = content.decode("utf-8").removeprefix("\ufeff")
-    # libSBML puts a missing declaration on a line of its own, and all lines would be counted wrong.
-    document = libsbml.readSBMLFromString(text if text.startswith("<?xml") else _DECLARATION + text)
+    document = libsbml.readSBMLFromString(_declared(text))
     _raise_errors(document, where)
     _refuse_packages(document, where)
     if document.getModel() is None:
@@ -70,6 +69,14 @@ def parse(content: bytes, where: str) -> Any:
     if document.getLevel() < 3:
         _convert(document, where)
     return document
+
+
+def _declared(text: str) -> str:
+    """The text with a declaration that says its encoding; on the line where it began, so that lines count right."""
+    if not text.startswith("<?xml"):
+        return _DECLARATION + text
+    declaration, end, rest = text.partition("?>")
+    return text if "encoding" in declaration or not end else _DECLARATION + rest
 
 
 class _Refused(Exception):
