@@ -4,13 +4,14 @@ bench.py                          everything
 bench.py --only full foreign      some parts: full, foreign, replay, absent, clinic, costs, peak
 bench.py --tools diffsol sundae   some peers
 bench.py --quick                  fewer patients and tries; bars are shown all the same
-bench.py --write                  write the page benchmarks/README.md
+bench.py --write                  write the page benchmarks/README.md, with what earlier runs left of other parts
 bench.py --settings               every setting that was tried, too
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -27,6 +28,8 @@ from peers import TOOLS
 from table import Row, Section, table, verdict
 
 PAGE = Path(__file__).resolve().parent / "README.md"
+# What a part found is kept when it is done, so that a part can be run again alone.
+KEPT = PAGE.parents[1] / "build" / "bench" / "parts"
 PACKAGES = (
     "virtuall",
     "numpy",
@@ -130,23 +133,40 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def page(sections: Sequence[Section], options: argparse.Namespace, loads: Sequence[str], seconds: float) -> str:
-    """The whole page."""
-    bars = [row for section in sections for row in section.rows if row.met is not None]
-    missed = [row for row in bars if not row.met]
+def keep(part: str, sections: Sequence[Section], load_after: str) -> None:
+    """Put aside what a part found."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    rows = [[row.words, row.value, row.bar, row.met] for section in sections for row in section.rows]
     command = "make bench" + (f' ARGS="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "")
+    found = {
+        "text": "\n\n".join(section.text().strip() for section in sections),
+        "rows": rows,
+        "run": f"`{command}`, {time.strftime('%Y-%m-%d')}, load {load_after}",
+    }
+    (KEPT / f"{part}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def page() -> str:
+    """The whole page, from what is kept of every part."""
+    files = {part: KEPT / f"{part}.json" for part in PARTS}
+    kept = {part: json.loads(file.read_text(encoding="utf-8")) for part, file in files.items() if file.exists()}
+    rows = [Row(*row) for each in kept.values() for row in each["rows"]]
+    runs: dict[str, list[str]] = {}
+    for part, each in kept.items():
+        runs.setdefault(each["run"], []).append(part)
     parts = [
         "# Benchmarks",
-        f"Written by `{command}` on {time.strftime('%Y-%m-%d')} in {seconds / 60:.0f} minutes: {machine()}; load of "
-        f"the machine {' '.join(loads)} (before, and after each part). {versions()}.",
-        _met_words(bars, missed),
-        *(section.text().rstrip() for section in sections),
+        f"Measured on {machine()}. {versions()}.",
+        "\n".join(f"- {', '.join(names)}: {run}" for run, names in runs.items()),
+        _met_words([row for row in rows if row.met is not None]),
+        *(each["text"] for each in kept.values()),
         HOW.strip(),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _met_words(bars: Sequence[Row], missed: Sequence[Row]) -> str:
+def _met_words(bars: Sequence[Row]) -> str:
+    missed = [row for row in bars if not row.met]
     words = f"{len(bars) - len(missed)} of {len(bars)} bars are met."
     if missed:
         words += " Missed:\n\n" + table(
@@ -186,20 +206,20 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--settings", action="store_true")
     options = parser.parse_args()
-    begin, loads, sections = time.perf_counter(), [load()], []
+    sections: list[Section] = []
     for name in options.only:
         started = time.perf_counter()
-        for section in PARTS[name](options):
-            sections.append(section)
+        found = PARTS[name](options)
+        sections += found
+        for section in found:
             print(section.text(), flush=True)
         print(f"({name}: {time.perf_counter() - started:.0f} s)\n", flush=True)
-        loads.append(load())
+        keep(name, found, load())
     if options.write:
-        PAGE.write_text(page(sections, options, loads, time.perf_counter() - begin), encoding="utf-8")
+        PAGE.write_text(page(), encoding="utf-8")
     bars = [row for section in sections for row in section.rows if row.met is not None]
-    missed = [row for row in bars if not row.met]
-    print(_met_words(bars, missed))
-    return 1 if missed else 0
+    print(_met_words(bars))
+    return 0 if all(row.met for row in bars) else 1
 
 
 if __name__ == "__main__":
