@@ -64,6 +64,16 @@ class Blueprint:
     switches: Program
     signals: Program
 
+    @property
+    def is_amount(self) -> np.ndarray:
+        """Per state, whether it is an amount: bool[S]."""
+        return np.isin(self.system.states, self.system.amounts)
+
+    @property
+    def floors(self) -> np.ndarray:
+        """Per state, what it is never below: 0 or -inf."""
+        return np.where(self.is_amount, 0.0, -np.inf)
+
 
 def make_blueprint(system: System) -> Blueprint:
     """Differentiate a System and order its formulas."""

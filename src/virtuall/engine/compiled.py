@@ -32,7 +32,6 @@ LANES, LANES_OF_SMALLER_REGISTERS = 8, 4
 FIRST_CACHE = 32 * 1024  # bytes
 _LINE = 8  # doubles of a cache line
 _OPTIMIZATION = 2
-# Machine code must stay in memory as long as anything may call it.
 # Kinds of an ensemble's arrays that are not float64.
 _KINDS: dict[str, type] = {
     "status": np.int32,
@@ -45,6 +44,7 @@ _KINDS: dict[str, type] = {
     "fresh": np.bool_,
 }
 Loaded = tuple[Any, Callable[[int], None], Callable[[int], None]]
+# Machine code must stay in memory as long as anything may call it.
 _loaded: dict[str, Loaded] = {}
 _ready = False
 
@@ -54,11 +54,10 @@ class CompiledBackend:
 
     def __init__(self, blueprint: Blueprint, rtol: float, cache: bool, lanes: int | None = None) -> None:
         self.lanes = lanes = lanes or host_lanes(memory_of(blueprint).size)
-        self.states = len(blueprint.system.states)
+        self.blueprint, self.states = blueprint, len(blueprint.system.states)
         self.scratch_size = scratch_size(blueprint)
         self.memory_size = memory_of(blueprint).size * lanes
         self.inverse_tolerance = np.array([1.0 / (ERROR_SHARE * rtol)])
-        self.groups, self._signal_program = signal_groups(blueprint), blueprint.signals
         self._needs: dict[bytes, tuple[Ints, Ints, Ints]] = {}
         # Every thread works in memory of its own.
         self._own = threading.local()
@@ -121,13 +120,14 @@ class CompiledBackend:
 
     def _find_needs(self, columns: Ints) -> tuple[Ints, Ints, Ints]:
         states, fixed, groups = set(), set(), set()
+        known = signal_groups(self.blueprint)
         for column in columns.tolist():
             if column < self.states:
                 states.add(column)
                 continue
-            number = next(k for k, group in enumerate(self.groups) if column - self.states in group)
+            number = next(k for k, group in enumerate(known) if column - self.states in group)
             groups.add(number)
-            program = pick_outputs(self._signal_program, self.groups[number])
+            program = pick_outputs(self.blueprint.signals, known[number])
             slots = {int(step[1]) for step in program.steps if step[0] == "input"}
             states |= {slot for slot in slots if slot < self.states}
             fixed |= {slot - self.states - 1 for slot in slots if slot > self.states}

@@ -11,10 +11,24 @@ from llvmlite import ir
 
 from virtuall.engine import rosenbrock as method
 from virtuall.engine.elementary import Value
-from virtuall.engine.lane_row import begin_private, variable
 from virtuall.engine.lane_step import Memory
 from virtuall.engine.lane_table import TRACK, Table
-from virtuall.engine.llvm import DOUBLE, NOTHING, POINTER, WORD, Vectors, element, leave_if, loop, repeat, word
+from virtuall.engine.llvm import (
+    BIT,
+    DOUBLE,
+    NOTHING,
+    POINTER,
+    WORD,
+    Vectors,
+    begin_private,
+    element,
+    lane_double,
+    leave_if,
+    loop,
+    repeat,
+    variable,
+    word,
+)
 
 # Record times of a lane's step from which on they are computed side by side instead.
 MANY = 4
@@ -34,7 +48,6 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
     targets, masks = (variable(b, ir.ArrayType(WORD, lanes)) for _ in range(2))
     nowhere, due = variable(b, ir.ArrayType(DOUBLE, lanes)), variable(b, WORD)
     before, after = m.load(base, memory.time), m.load(base, memory.later)
-    moving = m.lt(m.number(0.0), m.sub(after, before))
     with repeat(b) as (_, out):
         b.store(word(0), due)
         with loop(b, 0, lanes) as lane:
@@ -50,8 +63,7 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
                 table.set("cursor", patient, b.add(cursor, word(1)))
                 b.store(word(1), due)
         leave_if(b, b.icmp_signed("==", b.load(due, typ=WORD), word(0)), out)
-        passed = m.div(m.sub(m.load(base, memory.next_record), before), m.sub(after, before))
-        part = m.select(moving, passed, m.number(1.0))
+        part = method.part_of_step(m, before, after, m.load(base, memory.next_record))
         columns = table.array("record_columns")
         begin, mask = (
             [b.load(element(b, row, lane, WORD), typ=WORD) for lane in range(lanes)] for row in (targets, masks)
@@ -63,8 +75,7 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
             state = b.load(element(b, columns, column, WORD), typ=WORD)
             first, last, *bends = (m.load(base, b.add(state, word(memory.y + k * states))) for k in range(TRACK))
             floor = m.spread(b.load(element(b, floors, state, DOUBLE), typ=DOUBLE))
-            value = method.dense_value(m, part, first, last, bends)
-            return method.within_amounts(m, value, floor, first, last)
+            return method.state_within(m, part, floor, first, last, bends)
 
         def address(column: Value, lane: int) -> Value:
             offset = b.and_(b.mul(column, word(8)), mask[lane])
@@ -83,10 +94,6 @@ def write_records(module: ir.Module, memory: Memory, floors: ir.GlobalVariable, 
     return function
 
 
-def _lane(b: ir.IRBuilder, base: Value, place: int, lane: Value, lanes: int) -> Value:
-    return element(b, base, b.add(word(place * lanes), lane), DOUBLE)
-
-
 def _is_due(
     b: ir.IRBuilder, table: Table, memory: Memory, lane: Value, lanes: int, patient: Value, count: Value
 ) -> Value:
@@ -94,19 +101,19 @@ def _is_due(
     base = table.array("memory")
 
     def of(place: int) -> Value:
-        return b.load(_lane(b, base, place, lane, lanes), typ=DOUBLE)
+        return b.load(lane_double(b, base, place, lane, lanes), typ=DOUBLE)
 
     zero, later = ir.Constant(DOUBLE, 0.0), of(memory.later)
-    due = variable(b, ir.IntType(1))
+    due = variable(b, BIT)
     stays = b.and_(b.icmp_signed(">=", patient, word(0)), b.fcmp_ordered("==", of(memory.arrives), zero))
     stays = b.and_(stays, b.fcmp_ordered(">", of(memory.accepted), zero))
     b.store(b.and_(stays, b.fcmp_ordered("<=", of(memory.next_record), later)), due)
-    with b.if_then(b.load(due, typ=ir.IntType(1))):
+    with b.if_then(b.load(due, typ=BIT)):
         ahead = b.add(table.get("cursor", patient, WORD), word(MANY - 1))
         with b.if_then(b.icmp_signed("<", ahead, count)):
             few = b.fcmp_ordered(">", table.get("times", ahead), later)
             b.store(few, due)
-    return b.load(due, typ=ir.IntType(1))
+    return b.load(due, typ=BIT)
 
 
 def _move_on(
@@ -118,7 +125,7 @@ def _move_on(
         recorded = b.load(element(b, masks, lane, WORD), typ=WORD)
         with b.if_then(b.icmp_signed("!=", recorded, word(0))):
             patient = b.load(element(b, patients, lane, WORD), typ=WORD)
-            write_next_record(b, table, patient, _lane(b, base, memory.next_record, lane, lanes), count)
+            write_next_record(b, table, patient, lane_double(b, base, memory.next_record, lane, lanes), count)
 
 
 def write_next_record(b: ir.IRBuilder, table: Table, patient: Value, place: Value, count: Value) -> None:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 from llvmlite import ir
 
 from virtuall.engine import rosenbrock as method
@@ -27,13 +26,16 @@ from virtuall.engine.llvm import (
     WORD,
     Vectors,
     begin_function,
+    begin_private,
     element,
+    input_loader,
+    lane_double,
     leave_if,
-    local,
     loop,
     program_function,
     repeat,
     state_table,
+    variable,
     word,
 )
 from virtuall.engine.program import pick_outputs
@@ -88,8 +90,7 @@ class RowCode:
         self.states, self.fixed = len(blueprint.system.states), len(blueprint.fixed.outputs)
         self.outputs = len(blueprint.system.signals)
         self.clocks = [blueprint.system.states.index(name) for name in blueprint.system.clocks]
-        is_amount = np.isin(blueprint.system.states, blueprint.system.amounts)
-        self.floors = state_table(module, "floors", DOUBLE, np.where(is_amount, 0.0, -np.inf).tolist())
+        self.floors = state_table(module, "floors", DOUBLE, blueprint.floors.tolist())
         self.signals = self._write_groups(blueprint)
         self.dense = self._write_dense()
         self.root = self._write_root() if self.clocks else None
@@ -97,19 +98,13 @@ class RowCode:
         self.deliver = self._write_deliver()
         self._write_signals()
 
-    def _input(self, m: Vectors, arguments: Sequence[Value], slot: int) -> Value:
-        y, time, fixed = arguments[:3]
-        if slot < self.states:
-            return m.load(y, slot)
-        return m.load(time, 0) if slot == self.states else m.load(fixed, slot - self.states - 1)
-
     def _write_groups(self, blueprint: Blueprint) -> ir.GlobalVariable:
         """Table of functions (states, time, fixed, states, results), one for each group of signals."""
-        functions = []
+        functions, load = [], input_loader(self.states)
         for number, group in enumerate(signal_groups(blueprint)):
             program = pick_outputs(blueprint.signals, group)
             store = partial(_store_signal, group)
-            functions.append(program_function(self.module, f"signals.{number}", program, WIDTH, self._input, store))
+            functions.append(program_function(self.module, f"signals.{number}", program, WIDTH, load, store))
         kind = ir.ArrayType(POINTER, len(functions))
         table = ir.GlobalVariable(self.module, kind, "signal_groups")
         table.global_constant, table.linkage = True, "internal"
@@ -137,16 +132,16 @@ class RowCode:
         address, patient, time, result = function.args
         table = Table(b, address)
         track = table.row("track", patient, TRACK * self.states)
-        part = part_of(b, table.get("before", patient), table.get("after", patient), time)
+        before, after = table.get("before", patient), table.get("after", patient)
+        part = method.part_of_step(Vectors(b, 1), before, after, time)
         whole = self.states - self.states % WIDTH
         for lanes, start, end in ((WIDTH, 0, whole), (1, whole, self.states)):
             m = Vectors(b, lanes)
             wide = m.spread(part)
             with loop(b, start, end, lanes) as state:
                 first, last, *bends = (m.load_doubles(track, b.add(state, word(k * self.states))) for k in range(TRACK))
-                value = method.dense_value(m, wide, first, last, bends)
                 floor = m.load_doubles(self.floors, state)
-                m.store_doubles(method.within_amounts(m, value, floor, first, last), result, state)
+                m.store_doubles(method.state_within(m, wide, floor, first, last, bends), result, state)
         b.ret_void()
         return function
 
@@ -253,7 +248,8 @@ class RowCode:
             time = table.get("times", place)
             leave_if(b, b.fcmp_ordered(">", time, end), out)
             b.store(time, element(b, days, number, DOUBLE))
-            b.store(part_of(b, step.before, step.after, time), element(b, parts, number, DOUBLE))
+            part = method.part_of_step(Vectors(b, 1), step.before, step.after, time)
+            b.store(part, element(b, parts, number, DOUBLE))
             b.store(b.add(number, word(1)), found)
         return b.load(found, typ=WORD)
 
@@ -281,7 +277,7 @@ class RowCode:
         """One state at some times of a step."""
         first, last, *bends = (m.spread(value) for value in values)
         floor = m.spread(m.builder.load(element(m.builder, self.floors, state, DOUBLE), typ=DOUBLE))
-        return method.within_amounts(m, method.dense_value(m, part, first, last, bends), floor, first, last)
+        return method.state_within(m, part, floor, first, last, bends)
 
     def _track_values(self, b: ir.IRBuilder, step: Step, state: Value) -> list[Value]:
         places = (b.mul(step.stride, b.add(state, word(k * self.states))) for k in range(TRACK))
@@ -362,45 +358,22 @@ class RowCode:
                     row = table.row(source, patient, width_)
                     with each(b, table, needed, size) as k:
                         value = b.load(element(b, row, k, DOUBLE), typ=DOUBLE)
-                        b.store(value, element(b, target, b.add(b.mul(k, word(WIDTH)), lane), DOUBLE))
+                        b.store(value, lane_double(b, target, k, lane, WIDTH))
             self._call_groups(b, table, times)
             with loop(b, 0, here) as lane:
                 line = element(b, recorded, b.mul(b.add(start, lane), width), DOUBLE)
                 with loop(b, 0, width) as column:
                     wanted = table.get("record_columns", column, WORD)
-                    source = element(b, states, b.add(b.mul(wanted, word(WIDTH)), lane), DOUBLE)
+                    source = lane_double(b, states, wanted, lane, WIDTH)
                     b.store(b.load(source, typ=DOUBLE), element(b, line, column, DOUBLE))
         b.ret_void()
-
-
-def begin_private(
-    module: ir.Module, name: str, result: ir.Type, kinds: Sequence[ir.Type]
-) -> tuple[ir.Function, ir.IRBuilder]:
-    """Function that only this module calls, and a builder at its start."""
-    function = ir.Function(module, ir.FunctionType(result, kinds), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    return function, ir.IRBuilder(function.append_basic_block("entry"))
-
-
-def variable(b: ir.IRBuilder, kind: ir.Type) -> Value:
-    """Variable of a function; always in its first block, so that a loop takes no stack."""
-    with b.goto_entry_block():
-        return local(b, kind)
 
 
 def spread_out(b: ir.IRBuilder, row: Value, target: Value, lane: Value, count: int, lanes: int) -> None:
     """Copy a row of doubles into one lane of as many vectors."""
     with loop(b, 0, count) as k:
         value = b.load(element(b, row, k, DOUBLE), typ=DOUBLE)
-        b.store(value, element(b, target, b.add(b.mul(k, word(lanes)), lane), DOUBLE))
-
-
-def part_of(b: ir.IRBuilder, before: Value, after: Value, time: Value) -> Value:
-    """Part (0 to 1) of a step that has passed at a time; 1 for a step without length."""
-    width = b.fsub(after, before)
-    moving = b.fcmp_ordered(">", width, ir.Constant(DOUBLE, 0.0))
-    return b.select(moving, b.fdiv(b.fsub(time, before), width), ir.Constant(DOUBLE, 1.0))
+        b.store(value, lane_double(b, target, k, lane, lanes))
 
 
 @contextmanager

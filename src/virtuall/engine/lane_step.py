@@ -21,7 +21,9 @@ from virtuall.engine.llvm import (
     WORD,
     Vectors,
     begin_function,
+    begin_private,
     element,
+    input_loader,
     loop,
     program_function,
     state_table,
@@ -148,17 +150,17 @@ class StepCode:
         self.module, self.blueprint, self.lanes = module, blueprint, lanes
         self.states = len(blueprint.system.states)
         self.memory = memory_of(blueprint)
-        scales, is_amount = tolerance_scales(blueprint), np.isin(blueprint.system.states, blueprint.system.amounts)
+        scales, is_amount = tolerance_scales(blueprint), blueprint.is_amount
         self.scales = state_table(module, "scales", DOUBLE, scales.tolist())
         self.inverse_scales = state_table(
             module, "inverse_scales", DOUBLE, np.where(is_amount, 1.0 / scales, 0.0).tolist()
         )
         # Without its sign where a state may be negative.
         self.masks = state_table(module, "masks", WORD, np.where(is_amount, -1, 2**63 - 1).tolist())
-        rates = blueprint.rates
-        self.rates = program_function(module, "rates", rates, lanes, self._input, self._add_and_store)
-        self.slopes = program_function(module, "slopes", blueprint.slopes, lanes, self._input, _store_result)
-        self.switches = program_function(module, "switches", blueprint.switches, lanes, self._input, _store_result)
+        load = input_loader(self.states)
+        self.rates = program_function(module, "rates", blueprint.rates, lanes, load, _add_and_store)
+        self.slopes = program_function(module, "slopes", blueprint.slopes, lanes, load, _store_result)
+        self.switches = program_function(module, "switches", blueprint.switches, lanes, load, _store_result)
         plan = blueprint.elimination
         if products_of(plan) <= MOST_WRITTEN_OUT:
             self.factor, self.solve = self._write_factor(), self._write_solve()
@@ -173,17 +175,7 @@ class StepCode:
         self.commit = self._write_commit()
         self.step = self._write_step()
 
-    # -- programs -------------------------------------------------------------------------------------------
-
-    def _input(self, m: Vectors, arguments: Any, slot: int) -> Value:
-        y, time, fixed = arguments[:3]
-        if slot < self.states:
-            return m.load(y, slot)
-        return m.load(time, 0) if slot == self.states else m.load(fixed, slot - self.states - 1)
-
-    @staticmethod
-    def _add_and_store(m: Vectors, arguments: Any, place: int, value: Value) -> None:
-        m.store(m.add(value, m.load(arguments[3], place)), arguments[4], place)
+    # -- elimination ----------------------------------------------------------------------------------------
 
     def _begin(self, name: str, arguments: int = 1) -> tuple[ir.Function, ir.IRBuilder, Vectors]:
         function = begin_function(self.module, name, arguments)
@@ -391,10 +383,7 @@ class StepCode:
 
     def _write_bends(self) -> ir.Function:
         """(memory, states or null, count): dense output of the step just tried, of all states or of some."""
-        function = ir.Function(self.module, ir.FunctionType(NOTHING, [POINTER, POINTER, WORD]), "bends")
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        function, builder = begin_private(self.module, "bends", NOTHING, [POINTER, POINTER, WORD])
         m, (base, some, count) = Vectors(builder, self.lanes), function.args
         every = builder.icmp_unsigned("==", some, ir.Constant(POINTER, None))
         with builder.if_else(every) as (all_, listed):
@@ -485,6 +474,10 @@ def _load_entry(m: Vectors, base: Value, places: dict[tuple[int, int], int], row
 
 def _store_slot(m: Vectors, base: Value, slot: int, value: Value) -> None:
     m.store(value, base, slot)
+
+
+def _add_and_store(m: Vectors, arguments: Any, place: int, value: Value) -> None:
+    m.store(m.add(value, m.load(arguments[3], place)), arguments[4], place)
 
 
 def _store_result(m: Vectors, arguments: Any, place: int, value: Value) -> None:

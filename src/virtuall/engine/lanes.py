@@ -16,7 +16,7 @@ from virtuall.engine.blueprint import Blueprint
 from virtuall.engine.elementary import Value
 from virtuall.engine.ensemble import MOST_STEPS, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS
 from virtuall.engine.lane_records import write_next_record, write_records
-from virtuall.engine.lane_row import RowCode, begin_private, spread_out, variable
+from virtuall.engine.lane_row import RowCode, spread_out
 from virtuall.engine.lane_step import StepCode
 from virtuall.engine.lane_table import TRACK, Table
 from virtuall.engine.llvm import (
@@ -28,10 +28,13 @@ from virtuall.engine.llvm import (
     WORD,
     Vectors,
     begin_function,
+    begin_private,
     element,
+    lane_double,
     leave_if,
     loop,
     repeat,
+    variable,
     word,
 )
 from virtuall.engine.tableau import STAGES
@@ -61,8 +64,7 @@ class LaneCode:
 
     def _lane(self, b: ir.IRBuilder, memory: Value, place: int | Value, lane: Value) -> Value:
         """Address of one lane's double of a vector in memory."""
-        place = word(place) if isinstance(place, int) else place
-        return element(b, memory, b.add(b.mul(place, word(self.lanes)), lane), DOUBLE)
+        return lane_double(b, memory, place, lane, self.lanes)
 
     def _get(self, b: ir.IRBuilder, memory: Value, place: int, lane: Value) -> Value:
         return b.load(self._lane(b, memory, place, lane), typ=DOUBLE)

@@ -205,6 +205,28 @@ def element(builder: ir.IRBuilder, base: Value, place: Value | int, kind: ir.Typ
     return address
 
 
+def begin_private(
+    module: ir.Module, name: str, result: ir.Type, kinds: Sequence[ir.Type]
+) -> tuple[ir.Function, ir.IRBuilder]:
+    """Function that only this module calls, and a builder at its start."""
+    function = _declare(module, name, result, kinds)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    return function, ir.IRBuilder(function.append_basic_block("entry"))
+
+
+def variable(builder: ir.IRBuilder, kind: ir.Type) -> Value:
+    """Variable of a function; always in its first block, so that a loop takes no stack."""
+    with builder.goto_entry_block():
+        return local(builder, kind)
+
+
+def lane_double(builder: ir.IRBuilder, base: Value, place: Value | int, lane: Value, lanes: int) -> Value:
+    """Address of one lane's double of a vector in memory."""
+    place = word(place) if isinstance(place, int) else place
+    return element(builder, base, builder.add(builder.mul(place, word(lanes)), lane), DOUBLE)
+
+
 def state_table(module: ir.Module, name: str, kind: ir.Type, values: Sequence[float]) -> ir.GlobalVariable:
     """Constants, one for each state."""
     table = ir.GlobalVariable(module, ir.ArrayType(kind, len(values)), name)
@@ -270,6 +292,18 @@ Loader = Callable[[Vectors, Sequence[Value], int], Value]
 Writer = Callable[[Vectors, Sequence[Value], int, Value], None]
 
 
+def input_loader(states: int) -> Loader:
+    """Reads the inputs of a program of `states` states: see `virtuall.engine.blueprint.Blueprint`."""
+
+    def load(m: Vectors, arguments: Sequence[Value], slot: int) -> Value:
+        y, time, fixed = arguments[:3]
+        if slot < states:
+            return m.load(y, slot)
+        return m.load(time, 0) if slot == states else m.load(fixed, slot - states - 1)
+
+    return load
+
+
 def program_function(
     module: ir.Module, name: str, program: Program, lanes: int, load: Loader, store: Writer
 ) -> ir.Function:
@@ -324,9 +358,7 @@ def _write_piece(
             values[k] = run_step(m, name, [value_of(a) for a in rest])  # type: ignore[arg-type]
         if k in kept:
             condition = _is_condition(name)
-            m.store(
-                m.select(values[k], m.number(1.0), m.number(0.0)) if condition else values[k], spill, kept[k]
-            )
+            m.store(m.select(values[k], m.number(1.0), m.number(0.0)) if condition else values[k], spill, kept[k])
         for place in results.get(k, ()):
             store(m, arguments, place, value_of(k))
     builder.ret_void()

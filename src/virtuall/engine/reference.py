@@ -35,8 +35,7 @@ class ReferenceBackend:
         self.rtol = rtol
         system = blueprint.system
         self.scales = tolerance_scales(blueprint)
-        self.is_amount = np.isin(system.states, system.amounts)
-        self.floors = np.where(self.is_amount, 0.0, -np.inf)
+        self.is_amount, self.floors = blueprint.is_amount, blueprint.floors
         self.clocks = [system.states.index(clock) for clock in system.clocks]
 
     def advance(self, ens: Ensemble, index: Ints, stop: Floats) -> None:
@@ -79,11 +78,9 @@ class ReferenceBackend:
         return arrived
 
     def _dense(self, ens: Ensemble, index: Ints, time: Floats) -> Floats:
-        width = ens.after[index] - ens.before[index]
-        part = np.where(width > 0.0, (time - ens.before[index]) / width, 1.0)[:, None]
+        part = method.part_of_step(Columns(), ens.before[index], ens.after[index], time)[:, None]
         first, last, *bends = np.moveaxis(ens.track[index], 1, 0)
-        value = method.dense_value(Columns(), part, first, last, bends)
-        return method.within_amounts(Columns(), value, self.floors, first, last)
+        return method.state_within(Columns(), part, self.floors, first, last, bends)
 
     def _first_ring(self, ens: Ensemble, index: Ints, end: Floats) -> tuple[np.ndarray, Floats]:
         ring = np.full(len(index), -1, np.int32)
@@ -179,9 +176,7 @@ class ReferenceBackend:
 
         small = ~accepted & ~(ens.proposal[index] >= method.SHORTEST_STEP)
         many = ens.steps[index] + ens.rejected[index] >= MOST_STEPS
-        status = np.where(
-            small, np.where(sound, STEP_TOO_SMALL, NOT_FINITE), np.where(many, TOO_MANY_STEPS, 0)
-        )
+        status = np.where(small, np.where(sound, STEP_TOO_SMALL, NOT_FINITE), np.where(many, TOO_MANY_STEPS, 0))
         ens.status[index] = status
         failed = index[status > 0]
         ens.bad_state[failed] = worst[status > 0]

@@ -107,8 +107,15 @@ def dense_value(m: Machine, part: Value, first: Value, last: Value, bends: Seque
     return m.add(m.mul(rest, first), m.mul(part, m.add(last, m.mul(rest, bend))))
 
 
-def within_amounts(m: Machine, value: Value, floor: Value, first: Value, last: Value) -> Value:
+def part_of_step(m: Machine, before: Value, after: Value, time: Value) -> Value:
+    """Part (0 to 1) of a step that has passed at a time; 1 for a step without length."""
+    width = m.sub(after, before)
+    return m.select(m.lt(m.number(0.0), width), m.div(m.sub(time, before), width), m.number(1.0))
+
+
+def state_within(m: Machine, part: Value, floor: Value, first: Value, last: Value, bends: Sequence[Value]) -> Value:
     """A state inside a step, or its smaller end where an amount (floor 0; else -inf) would come below zero."""
+    value = dense_value(m, part, first, last, bends)
     return m.select(m.lt(value, floor), m.select(m.lt(first, last), first, last), value)
 
 

@@ -7,7 +7,7 @@ speaks of. In formulas a species stands for its concentration unless the file sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from virtuall.core.errors import TextError
@@ -16,7 +16,7 @@ from virtuall.engine.system import TIME
 from virtuall.sbml.document import Document, Reaction, Variable
 from virtuall.sbml.formula import Formula
 from virtuall.sbml.order import Loop, in_order
-from virtuall.sbml.words import Writer
+from virtuall.sbml.words import Scope, Writer
 
 # ("now", name): value at the present; ("first", name): value at the start; ("rate", name): change in time.
 Item = tuple[str, str]
@@ -109,7 +109,7 @@ class Equations:
     def logical(self, formula: Formula) -> int:
         """Node of a formula outside of reactions, as true or false."""
         self._resolve(self._needs_of(formula, "now", ()))
-        return self._writer.logical(formula, *self._names(formula, "now", ""))
+        return self._writer.logical(formula, self._scope("now", ""))
 
     # -- what needs what ------------------------------------------------------------------------------------
 
@@ -262,11 +262,9 @@ class Equations:
     # -- formulas -------------------------------------------------------------------------------------------
 
     def _write(self, formula: Formula, kind: str, reaction: str) -> int:
-        return self._writer.number(formula, *self._names(formula, kind, reaction))
+        return self._writer.number(formula, self._scope(kind, reaction))
 
-    def _names(
-        self, formula: Formula, kind: str, reaction: str
-    ) -> tuple[Callable[[str], int], Callable[[str], int], int]:
+    def _scope(self, kind: str, reaction: str) -> Scope:
         def name(word: str) -> int:
             column = f"{reaction}.{word}"
             if reaction and column in self._locals:
@@ -278,7 +276,7 @@ class Equations:
         def rate(word: str) -> int:
             return self._nodes["rate", word]
 
-        return name, rate, self.graph.symbol(TIME) if kind == "now" else self.graph.number(0.0)
+        return Scope(name, rate, self.graph.symbol(TIME) if kind == "now" else self.graph.number(0.0))
 
     def _check(self) -> None:
         """Refuse what contradicts itself; libSBML does not look at large files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from virtuall.core.errors import TextError
 from virtuall.engine.graph import Graph
@@ -16,6 +17,23 @@ _OWN |= {"sinh", "cosh", "tanh", "asinh", "acosh", "atanh"}
 # 1 / f(x), and f(1 / x).
 _RECIPROCAL = {"sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh"}
 _OF_RECIPROCAL = {"asec": "acos", "acsc": "asin", "acot": "atan", "asech": "acosh", "acsch": "asinh", "acoth": "atanh"}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the words of a formula stand for.
+
+    Attributes
+    ----------
+    name, rate : callable
+        Node of an identifier, and of its rate of change.
+    time : int
+        Node of time.
+    """
+
+    name: Callable[[str], int]
+    rate: Callable[[str], int]
+    time: int
 
 
 class Writer:
@@ -34,42 +52,15 @@ class Writer:
         self._called: dict[tuple[str, tuple[int, ...], int], int] = {}
         self._steps = 0
 
-    def number(
-        self,
-        formula: Formula,
-        name: Callable[[str], int],
-        rate: Callable[[str], int],
-        time: int,
-    ) -> int:
-        """Node of a formula as a number; true counts as 1.
+    def number(self, formula: Formula, scope: Scope) -> int:
+        """Node of a formula as a number; true counts as 1."""
+        return self._as_number(self._write(formula, scope, ()))
 
-        Parameters
-        ----------
-        name, rate : callable
-            Node of an identifier, and of its rate of change.
-        time : int
-            Node of time.
-        """
-        return self._as_number(self._write(formula, name, rate, time, ()))
-
-    def logical(
-        self,
-        formula: Formula,
-        name: Callable[[str], int],
-        rate: Callable[[str], int],
-        time: int,
-    ) -> int:
+    def logical(self, formula: Formula, scope: Scope) -> int:
         """Node of a formula as true or false; a number other than 0 counts as true."""
-        return self._as_logical(self._write(formula, name, rate, time, ()))
+        return self._as_logical(self._write(formula, scope, ()))
 
-    def _write(
-        self,
-        formula: Formula,
-        name: Callable[[str], int],
-        rate: Callable[[str], int],
-        time: int,
-        within: tuple[str, ...],
-    ) -> int:
+    def _write(self, formula: Formula, scope: Scope, within: tuple[str, ...]) -> int:
         values: list[int] = []
         for kind, *rest in formula.steps:
             self._steps += 1
@@ -80,31 +71,23 @@ class Writer:
             elif kind == "truth":
                 values.append(self.graph.truth(rest[0]))
             elif kind == "name":
-                values.append(name(rest[0]))
+                values.append(scope.name(rest[0]))
             elif kind == "time":
-                values.append(time)
+                values.append(scope.time)
             elif kind == "rate":
-                values.append(rate(rest[0]))
+                values.append(scope.rate(rest[0]))
             else:
                 function, count = rest
                 split = len(values) - count
                 arguments = values[split:]
                 del values[split:]
                 if kind == "user":
-                    values.append(self._user(function, arguments, rate, time, within, formula.where))
+                    values.append(self._user(function, arguments, scope, within, formula.where))
                 else:
                     values.append(self._call(function, arguments))
         return values[-1]
 
-    def _user(
-        self,
-        function: str,
-        arguments: list[int],
-        rate: Callable[[str], int],
-        time: int,
-        within: tuple[str, ...],
-        where: str,
-    ) -> int:
+    def _user(self, function: str, arguments: list[int], scope: Scope, within: tuple[str, ...], where: str) -> int:
         definition = self._functions.get(function)
         if definition is None:
             raise TextError("unknown function, or one without a body", given=function, where=where)
@@ -117,7 +100,7 @@ class Writer:
             raise TextError(f"'{function}' takes {expected} argument(s)", given=len(arguments), where=where)
         if len(within) >= 100:
             raise TextError("functions call each other through more than 100 levels", where=where)
-        key = (function, tuple(arguments), time)
+        key = (function, tuple(arguments), scope.time)
         if key not in self._called:
             bound = dict(zip(definition.arguments, arguments, strict=True))
 
@@ -126,7 +109,7 @@ class Writer:
                     raise TextError(f"function '{function}' uses '{name}', which is no argument of it", where=where)
                 return bound[name]
 
-            self._called[key] = self._write(definition.body, argument, rate, time, (*within, function))
+            self._called[key] = self._write(definition.body, replace(scope, name=argument), (*within, function))
         return self._called[key]
 
     def _as_number(self, node: int) -> int:
