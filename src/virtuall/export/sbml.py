@@ -73,7 +73,9 @@ def model_to_sbml(
     InputError
         When a number of the patient is missing or unknown, or a change is not possible.
     """
-    values = {name: value.value for name, value in model.values.items()} | dict.fromkeys(model.inputs, 0.0)
+    values = {name: value.value for name, value in model.values.items()} | {
+        name: each.start for name, each in model.inputs.items()
+    }
     unknown = [each for each in patient if each not in model.system.parameters and each not in values]
     if unknown:
         raise InputError("the model has no such number", given=unknown[0], allowed=model.system.parameters)

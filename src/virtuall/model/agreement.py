@@ -17,12 +17,13 @@ _CELL = unit("cell")
 
 
 def check_agreement(modules: Modules, names: Names, units: Mapping[str, Unit]) -> None:
-    """Add to ``names.problems`` what does not fit: scales, clocks, clones, correlations, unread inputs."""
+    """Add to ``names.problems`` what does not fit: scales, clocks, clones, correlations, inputs, products' values."""
     _check_scales(modules, names, units)
     for module in modules.modules:
         _check_clocks(module, names, units)
         _check_clones(module, names, units)
     _check_inputs(names)
+    _check_products(modules, names)
     _check_correlations([each for module in modules.modules for each in module.values.correlations], names)
 
 
@@ -67,14 +68,28 @@ def _check_clones(module: Module, names: Names, units: Mapping[str, Unit]) -> No
 
 
 def _check_inputs(names: Names) -> None:
-    formulas = [each.formula for kind in (names.rates, names.signals) for each in kind.values()]
+    kinds = (names.rates, names.signals, names.constants, names.states)
+    formulas = [each.formula for kind in kinds for each in kind.values()]
     formulas += [reaction.rate for reaction in names.reactions]
     used = {symbol.name for formula in formulas for symbol in symbols_in(formula)}
     for name, given in names.given.items():
         if isinstance(given, Input) and name not in used:
-            names.note(
-                f"no equation reads the input {name}", given.position, given=name, allowed=sorted(used)
-            )
+            names.note(f"no equation reads the input {name}", given.position, given=name, allowed=sorted(used))
+
+
+def _check_products(modules: Modules, names: Names) -> None:
+    inputs = {name: each for name, each in names.given.items() if isinstance(each, Input) and each.by_product}
+    for product, values in modules.products.items():
+        for name, value in values.items():
+            if name not in inputs:
+                problem = f"{product} gives a number that no module takes from a product"
+                names.note(problem, value.position, given=name, allowed=sorted(inputs))
+                continue
+            ours, wanted = unit(value.unit), unit(inputs[name].unit)
+            if not ours.same(wanted):
+                hint = difference(ours, wanted)
+                problem = f"{product} must give {name} in {wanted}, not in {ours}"
+                names.problems.append(UnitError(problem, where=value.position, hint=hint))
 
 
 def _check_correlations(correlations: Iterable[Correlation], names: Names) -> None:
@@ -109,9 +124,7 @@ def _is_state(name: str, what: str, where: Position, names: Names) -> bool:
     return name in names.states
 
 
-def _expect(
-    what: str, name: str, wanted: Unit, where: Position, names: Names, units: Mapping[str, Unit]
-) -> None:
+def _expect(what: str, name: str, wanted: Unit, where: Position, names: Names, units: Mapping[str, Unit]) -> None:
     found = units.get(name)
     if found is not None and not found.same(wanted):
         hint = difference(found, wanted)

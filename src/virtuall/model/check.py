@@ -91,9 +91,7 @@ def _check_names(shelf: Shelf, patterns: tuple[str, ...] | None) -> list[Virtual
             continue
         names = tuple(each.rpartition("/")[2] for each in _OURS)
         if patterns is not None or name in names or difflib.get_close_matches(name, names, 1, _MISSPELLED):
-            problems.append(
-                TextError("nothing reads this file", given=name, allowed=_OURS, where=shown(path))
-            )
+            problems.append(TextError("nothing reads this file", given=name, allowed=_OURS, where=shown(path)))
     return problems
 
 

@@ -127,9 +127,7 @@ def _rates(graph: Graph, names: Names, nodes: Mapping[str, int]) -> dict[str, in
 
 def _used_given(names: Names) -> dict[str, Given]:
     formulas = [
-        each.formula
-        for kind in (names.states, names.rates, names.signals, names.constants)
-        for each in kind.values()
+        each.formula for kind in (names.states, names.rates, names.signals, names.constants) for each in kind.values()
     ]
     formulas += [reaction.rate for reaction in names.reactions]
     used = {symbol.name for formula in formulas for symbol in symbols_in(formula)}
@@ -138,6 +136,4 @@ def _used_given(names: Names) -> dict[str, Given]:
 
 def _scales(modules: Modules, names: Names, units: Mapping[str, Unit]) -> tuple[float, ...]:
     given = {name: scale for module in modules.modules for name, scale in module.values.scales.items()}
-    return tuple(
-        given[state].value * unit(given[state].unit).factor_to(units[state]) for state in names.states
-    )
+    return tuple(given[state].value * unit(given[state].unit).factor_to(units[state]) for state in names.states)

@@ -33,7 +33,9 @@ class Model:
     correlations : tuple of Correlation
         Between the normals that underlie them.
     inputs : mapping of str to Input
-        What orders set; 0 at the start.
+        What orders set, and what products bring along.
+    products : mapping of str to mapping of str to Value
+        What each product gives to inputs, each in the unit of the input.
     clocks : mapping of str to str
         Event name to the state that is its integrated hazard.
     clones : mapping of str to Clone
@@ -49,6 +51,7 @@ class Model:
     random: Mapping[str, Random]
     correlations: tuple[Correlation, ...]
     inputs: Mapping[str, Input]
+    products: Mapping[str, Mapping[str, Value]]
     clocks: Mapping[str, str]
     clones: Mapping[str, Clone]
     covariates: Mapping[str, Covariate]
@@ -109,6 +112,7 @@ def compose(modules: Modules) -> Model:
         random={name: each for part in values for name, each in part.random.items()},
         correlations=tuple(each for part in values for each in part.correlations),
         inputs={name: each for part in values for name, each in part.inputs.items()},
+        products=modules.products,
         clocks={name: each.state for part in values for name, each in part.clocks.items()},
         clones={name: each for part in values for name, each in part.clones.items()},
         covariates=modules.covariates,

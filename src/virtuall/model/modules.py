@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from virtuall.core.errors import Problems, VirtuallError
-from virtuall.model.shelf import COVARIATES, EQUATIONS, PARAMETERS, Shelf
+from virtuall.model.shelf import COVARIATES, EQUATIONS, PARAMETERS, PRODUCT_VALUES, Shelf
 from virtuall.texts.equations import Equations, read_equations
-from virtuall.texts.values import Covariate, Values, read_covariates, read_values
+from virtuall.texts.values import Covariate, Value, Values, read_covariates, read_product_values, read_values
 
 T = TypeVar("T")
 
@@ -36,10 +36,11 @@ class Module:
 
 @dataclass(frozen=True)
 class Modules:
-    """Every module of a shelf, and the covariates that describe a patient."""
+    """Every module of a shelf, the covariates that describe a patient, and what each product gives to inputs."""
 
     modules: tuple[Module, ...]
     covariates: Mapping[str, Covariate]
+    products: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
 
 def read_modules(shelf: Shelf) -> Modules:
@@ -58,9 +59,14 @@ def read_modules(shelf: Shelf) -> Modules:
         if equations is not None:
             modules.append(Module(folder, equations, values or Values(_beside(folder, PARAMETERS))))
     covariates = _read(read_covariates, shelf, COVARIATES, problems)
+    products = {
+        relative.split("/")[1]: _read(read_product_values, shelf, relative, problems) or {}
+        for pattern in PRODUCT_VALUES
+        for relative in shelf.matching(pattern)
+    }
     if problems:
         raise Problems(problems)
-    return Modules(tuple(modules), covariates or {})
+    return Modules(tuple(modules), covariates or {}, products)
 
 
 def _beside(folder: str, name: str) -> str:
@@ -80,6 +86,4 @@ def _read(read: Callable[[Path], T], shelf: Shelf, relative: str, problems: list
 
 def flattened(errors: Iterable[VirtuallError]) -> list[VirtuallError]:
     """Return single errors, those of `Problems` taken out of it."""
-    return [
-        each for error in errors for each in (error.problems if isinstance(error, Problems) else (error,))
-    ]
+    return [each for error in errors for each in (error.problems if isinstance(error, Problems) else (error,))]

@@ -71,7 +71,8 @@ class Names:
             return f"the signal {name}"
         if name in self.slots and any(factor in self.signals for factor in self.slots[name]):
             return f"the slot {name}, which has factors that vary"
-        if isinstance(self.given.get(name), Input):
+        given = self.given.get(name)
+        if isinstance(given, Input) and not given.by_product:
             return f"the input {name}, which orders change"
         return None
 
@@ -119,9 +120,7 @@ def _find_given(modules: Modules, names: Names) -> None:
         found += [*values.parameters.values(), *values.random.values(), *values.inputs.values()]
     for each in found:
         if each.name in names.given:
-            names.note(
-                f"{each.name} is given twice; first at {names.given[each.name].position}", each.position
-            )
+            names.note(f"{each.name} is given twice; first at {names.given[each.name].position}", each.position)
         elif each.name in names.homes:
             where = names.homes[each.name].equations.defines(each.name)
             names.note(f"{each.name} is given here and defined by the equations at {where}", each.position)
@@ -194,9 +193,7 @@ def _check_slots(left_over: Mapping[str, list[str]], names: Names) -> None:
                 where = source.equations.defines(factor)
                 assert where is not None
                 hint = f"list it among the ports of {home.equations.name.name}"
-                names.note(
-                    f"the slot {slot} is private to the module {home.equations.name.name}", where, hint=hint
-                )
+                names.note(f"the slot {slot} is private to the module {home.equations.name.name}", where, hint=hint)
 
 
 def _species(reaction: Reaction) -> list[str]:
@@ -223,9 +220,7 @@ def _bind(symbol: Symbol, module: Module, names: Names) -> None:
         if name not in theirs.ports:
             where = theirs.defines(name)
             hint = f"to share it, list it among the ports of {theirs.name.name} and of {ours.name.name}"
-            names.note(
-                f"{name} is private to the module {theirs.name.name} ({where})", symbol.position, hint=hint
-            )
+            names.note(f"{name} is private to the module {theirs.name.name} ({where})", symbol.position, hint=hint)
         elif name not in ours.ports:
             hint = f"list it among the ports of {ours.name.name}"
             names.note(f"{name} belongs to the module {theirs.name.name}", symbol.position, hint=hint)
@@ -255,9 +250,7 @@ def _check_species(module: Module, names: Names) -> None:
     for reaction in module.equations.reactions:
         for _, symbol in (*reaction.consumed, *reaction.produced):
             if symbol.name in names.signals or symbol.name in names.given:
-                names.note(
-                    f"{symbol.name} is no state, so it cannot take part in a reaction", symbol.position
-                )
+                names.note(f"{symbol.name} is no state, so it cannot take part in a reaction", symbol.position)
 
 
 def _check_constants(names: Names) -> None:
@@ -281,9 +274,7 @@ def _order(names: Names) -> None:
         for name, definition in kind.items():
             uses[name] = [symbol.name for symbol in symbols_in(definition.formula)]
     # Sorted and free of states and given numbers, so that the order depends on the texts only.
-    sorter = TopologicalSorter(
-        {name: sorted({u for u in used if u in uses}) for name, used in sorted(uses.items())}
-    )
+    sorter = TopologicalSorter({name: sorted({u for u in used if u in uses}) for name, used in sorted(uses.items())})
     try:
         names.order = list(sorter.static_order())
     except CycleError as error:
@@ -292,6 +283,4 @@ def _order(names: Names) -> None:
         cycle = [*cycle[start:-1], *cycle[:start], cycle[start]]
         where = names.homes[cycle[0]].equations.defines(cycle[0])
         assert where is not None
-        names.note(
-            f"these definitions go round in a circle: {' -> '.join(cycle)}", where, hint="each uses the next"
-        )
+        names.note(f"these definitions go round in a circle: {' -> '.join(cycle)}", where, hint="each uses the next")

@@ -15,6 +15,7 @@ EQUATIONS = "biology.ant"
 PARAMETERS = "parameters.toml"
 COVARIATES = "biology/covariates.toml"
 REFERENCES = "references.bib"
+PRODUCT_VALUES = ("therapies/*/values.toml", "support/*/values.toml")
 
 
 def shipped_library() -> Path:
@@ -58,9 +59,7 @@ class Shelf:
         A ``*`` matches within one folder name only; a pattern without ``/`` is matched against the name.
         """
         if "/" not in pattern:
-            return {
-                name: path for name, path in self.files.items() if fnmatch(name.rpartition("/")[2], pattern)
-            }
+            return {name: path for name, path in self.files.items() if fnmatch(name.rpartition("/")[2], pattern)}
         parts = pattern.split("/")
         return {name: path for name, path in self.files.items() if _matches(name.split("/"), parts)}
 

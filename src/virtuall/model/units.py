@@ -38,9 +38,7 @@ def check_units(modules: Modules, names: Names) -> dict[str, Unit]:
     for state, definition in names.states.items():
         if state not in units:
             hint = f"add for example: {state} has cell;"
-            problems.append(
-                TextError(f"the state {state} has no unit", where=definition.name.position, hint=hint)
-            )
+            problems.append(TextError(f"the state {state} has no unit", where=definition.name.position, hint=hint))
     checker = UnitChecker(units, problems)
     for name in names.order:
         if name in names.slots:
@@ -139,9 +137,7 @@ class UnitChecker:
             first, first_argument = known[0]
             if not each.same(first):
                 sign = {**ARITHMETIC, **COMPARISONS}.get(formula.operator, formula.operator)
-                problem = (
-                    f"'{sign}' joins {_short(first_argument)} in {first} with {_short(argument)} in {each}"
-                )
+                problem = f"'{sign}' joins {_short(first_argument)} in {first} with {_short(argument)} in {each}"
                 hint = difference(first, each)
                 self.problems.append(UnitError(problem, where=formula.position, hint=hint))
                 return ANY
@@ -172,9 +168,7 @@ class UnitChecker:
         if isinstance(number, Number):
             return base ** int(number.value)
         self.plain("an exponent", formula.arguments[1], exponent, formula.position)
-        self.plain(
-            "the base of a power with a computed exponent", formula.arguments[0], base, formula.position
-        )
+        self.plain("the base of a power with a computed exponent", formula.arguments[0], base, formula.position)
         return ONE
 
     def transcendental(self, formula: Apply, found: list[Unit | None]) -> Unit | None:

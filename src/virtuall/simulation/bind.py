@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,8 +174,29 @@ def _events(model: Model, protocol: Protocol) -> tuple[Event, ...]:
     return tuple(by_clock[clock_of[state]] for state in model.system.clocks)
 
 
-def parameter_rows(model: Model, patients: Population) -> Floats:
+def brought_along(model: Model, products: Sequence[str]) -> dict[str, float]:
+    """The inputs that these products give, by name.
+
+    Raises
+    ------
+    InputError
+        When two products give one input: a patient gets one product of a kind.
+    """
+    found: dict[str, float] = {}
+    giver: dict[str, str] = {}
+    for product in products:
+        for name, value in model.products.get(product, {}).items():
+            if name in found:
+                problem = f"{giver[name]} and {product} both give {name}: a patient can get one product of this kind"
+                raise InputError(problem, given=product)
+            found[name], giver[name] = value.value, product
+    return found
+
+
+def parameter_rows(model: Model, patients: Population, products: Sequence[str] = ()) -> Floats:
     """Parameter columns of the kernel for these patients, float64[N, P]; constants are left to the kernel.
+
+    ``products`` are those that the patients may get: what they bring along stands from the start.
 
     Raises
     ------
@@ -187,12 +208,15 @@ def parameter_rows(model: Model, patients: Population) -> Floats:
         if name not in known:
             raise InputError("no such number of the model", given=name, allowed=sorted(known))
     constants = {name for name, _ in model.system.constants}
+    brought = brought_along(model, products)
     rows = np.zeros((len(patients), len(model.system.parameters)))
     for place, name in enumerate(model.system.parameters):
         if name in patients.columns:
             rows[:, place] = patients.columns[name]
         elif name in model.values:
             rows[:, place] = model.values[name].value
-        elif name not in model.inputs and name not in constants:
+        elif name in model.inputs:
+            rows[:, place] = brought.get(name, model.inputs[name].start)
+        elif name not in constants:
             raise InputError("the patients lack a number that the model needs", given=name)
     return rows

@@ -14,6 +14,7 @@ from virtuall.model import open_shelf
 from virtuall.simulation.protocol import ACTIONS, read_products
 from virtuall.texts.cohort import read_cohort
 from virtuall.texts.rules import read_rules
+from virtuall.texts.values import read_product_values
 
 
 def checkers(library: tuple[Path | str, ...] = ()) -> Mapping[str, Callable[[Path], object]]:
@@ -22,6 +23,8 @@ def checkers(library: tuple[Path | str, ...] = ()) -> Mapping[str, Callable[[Pat
     return {
         "therapies/*/product.toml": read_product,
         "support/*/product.toml": read_product,
+        "therapies/*/values.toml": read_product_values,
+        "support/*/values.toml": read_product_values,
         "therapies/*/regimens/*.toml": lambda path: read_regimen(path, units),
         "therapies/*/rules.toml": lambda path: read_rules(path, ACTIONS),
         "therapies/transplant/policy.toml": read_transplant,

@@ -138,9 +138,7 @@ def _grid(days: float, every: float, times: ArrayLike | None) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def _kernel(
-    fingerprint: str, library: tuple[Path, ...], backend: Literal["llvm", "numpy"], rtol: float
-) -> Kernel:
+def _kernel(fingerprint: str, library: tuple[Path, ...], backend: Literal["llvm", "numpy"], rtol: float) -> Kernel:
     return build_kernel(load_system(library).system, backend=backend, rtol=rtol)
 
 

@@ -22,7 +22,8 @@
     value = 0.73
     ...
 
-    [inputs.R_drug]      # set by orders, 0 at the start
+    [inputs.R_drug]      # set by orders; 0 at the start, or what `start` says
+    [inputs.growth]      # with set_by = "product": the product that a patient gets gives it (values.toml), once
     [scales]              # A_drug = "1e-3 ug": below this size the error of a state counts as absolute
     [clocks.infection]    # state = "H_infection": an integrated hazard
     [clones.L]            # birth, loss, threshold: a birth-death process when small
@@ -45,6 +46,7 @@ from virtuall.texts.source import SOURCE_KEYS, Source
 from virtuall.texts.table import Table, reading
 
 T = TypeVar("T")
+SETTERS = ("orders", "product")
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,16 @@ class Correlation:
 
 @dataclass(frozen=True)
 class Input:
-    """A number that orders set; 0 at the start."""
+    """A number that orders set, or (`by_product`) that the product given to a patient brings along.
+
+    ``start`` is its value where nothing sets it, in ``unit``.
+    """
 
     name: str
     unit: str
     doc: str
+    start: float
+    by_product: bool
     position: Position
 
 
@@ -220,6 +227,12 @@ def read_values(path: Path) -> Values:
         )
         _refuse_same_names(table, values)
     return values
+
+
+def read_product_values(path: Path) -> Mapping[str, Value]:
+    """Read a ``values.toml``: what a product gives to inputs of shared equations. Errors as for `read_values`."""
+    with reading(path) as table:
+        return _each(table, "values", _parameter)
 
 
 def read_covariates(path: Path) -> Mapping[str, Covariate]:
@@ -349,7 +362,12 @@ def _correlation(table: Table) -> Correlation:
 
 
 def _input(table: Table) -> Input:
-    return Input(table.name, table.unit(), table.text("doc"), table.where())
+    unit = table.unit()
+    start = table.quantity("start", unit, default=None)
+    by = table.choice("set_by", SETTERS, default=SETTERS[0])
+    return Input(
+        table.name, unit, table.text("doc"), 0.0 if start is None else start.value, by == SETTERS[1], table.where()
+    )
 
 
 def _scales(table: Table) -> dict[str, Quantity]:
