@@ -15,7 +15,7 @@ from virtuall.texts.table import Table, reading
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-ANCHORS = ("enrollment", "cycle start", "infusion end", "remission", "next line")
+ANCHORS = ("enrollment", "collection", "product ready", "cycle start", "infusion end", "remission", "next line")
 TIMES = ("treatment", "remission", "alive")
 
 

@@ -10,6 +10,7 @@ from virtuall.texts.conditions import parse_condition
 from virtuall.texts.table import Table, reading
 
 NONE = "none"
+PHENOTYPES = ("cd19_positive", "cd19_negative")  # of a relapse
 
 
 @dataclass(frozen=True)

@@ -43,16 +43,20 @@ class RuleProgram:
         time: ArrayLike,
         snapshot: Mapping[str, ArrayLike],
         happened: Mapping[str, ArrayLike],
+        applies: Truths | None = None,
     ) -> Truths:
         """Say which rules fire: those that have just come true, and those with ``while`` that are true.
 
-        Parameters and errors as for `ConditionProgram.evaluate`.
+        Parameters and errors as for `ConditionProgram.evaluate`; a rule is true only where it ``applies``,
+        bool (rules, patients due).
 
         Returns
         -------
         bool array (rules, patients due)
         """
         truth = self.conditions.evaluate(memory, index, time, snapshot, happened)
+        if applies is not None:
+            truth = truth & applies
         fired = self.conditions.risen(memory, index, truth)
         steady = np.array([rule.while_true for rule in self.rules], bool)
         fired[steady] = truth[steady]

@@ -6,18 +6,18 @@ they are given and on nobody else; times are days on each patient's own clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.records import Entry, Order
-from virtuall.dosing.regimen import Regimen
+from virtuall.dosing.regimen import NEVER, Regimen
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
-NEVER = np.inf
 _SAME_INSTANT = 1e-9  # day; guards a step day against the rounding of sums of days
 
 
@@ -47,8 +47,14 @@ class Action(IntEnum):
 
 @dataclass
 class Course:
-    """Arrays over patients, changed in place by the functions below."""
+    """Arrays over patients, changed in place by the functions below.
 
+    ``leg`` says which of the protocol's regimens a patient is in; the functions below act on rows of one leg.
+    ``begun`` and ``total_infused`` count cycles and days of every leg. ``allowed`` tells which texts of a cycle the
+    patient's state allows; ``luck`` is the draw behind amounts that differ from the plan.
+    """
+
+    leg: NDArray[np.int64]
     phase: NDArray[np.int8]
     cycle: NDArray[np.int64]
     completed: NDArray[np.int64]
@@ -59,34 +65,34 @@ class Course:
     held_at: Floats
     next_time: Floats
     next_action: NDArray[np.int8]
+    begun: NDArray[np.int64]
     total_infused: Floats
     cycle_started: Floats
     infusion_ended: Floats
     restarting: NDArray[np.bool_]
     weight: Floats
     bsa: Floats
-    tables: _Tables = field(repr=False)
+    block: NDArray[np.int64]
+    allowed: NDArray[np.bool_]
+    luck: Floats
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """The regimen's cycles as arrays over the cycle number, so that rows of patients can be looked up at once."""
-
-    infusion: Floats
-    rest: Floats
-    inpatient: Floats
-    step_days: Floats
-    step_levels: NDArray[np.int64]
-
-
-def begin_course(regimen: Regimen, weight: Floats, bsa: Floats) -> Course:
-    """A course for ``len(weight)`` patients, its first cycle due at the regimen's start."""
+def begin_course(
+    regimen: Regimen,
+    weight: Floats,
+    bsa: Floats,
+    luck: Floats | None = None,
+    further: Sequence[Regimen] = (),
+) -> Course:
+    """A course for ``len(weight)`` patients, its first cycle due at the regimen's start; further legs may follow."""
     n = len(weight)
+    legs = (regimen, *further)
 
     def days(value: float) -> Floats:
         return np.full(n, value)
 
     return Course(
+        leg=np.zeros(n, np.int64),
         phase=np.zeros(n, np.int8),
         cycle=np.zeros(n, np.int64),
         completed=np.zeros(n, np.int64),
@@ -97,32 +103,29 @@ def begin_course(regimen: Regimen, weight: Floats, bsa: Floats) -> Course:
         held_at=days(NEVER),
         next_time=days(regimen.start),
         next_action=np.full(n, Action.BEGIN_CYCLE, np.int8),
-        total_infused=days(0.0),
+        begun=np.zeros((len(legs), n), np.int64),
+        total_infused=np.zeros((len(legs), n)),
         cycle_started=days(NEVER),
         infusion_ended=days(NEVER),
         restarting=np.zeros(n, bool),
         weight=weight,
         bsa=bsa,
-        tables=_tables(regimen),
+        block=np.zeros(n, np.int64),
+        allowed=np.ones((max(len(each.cycles) for each in legs), n), bool),
+        luck=days(0.0) if luck is None else luck,
     )
 
 
-def _tables(regimen: Regimen) -> _Tables:
-    numbers = range(1, regimen.number_of_cycles + 1)
-    blocks = [regimen.cycle(1), *(regimen.cycle(number) for number in numbers)]  # index 0 is never read
-    width = max(len(block.steps) for block in blocks)
-    step_days = np.full((len(blocks), width), NEVER)
-    step_levels = np.zeros((len(blocks), width), np.int64)
-    for row, block in enumerate(blocks):
-        for column, step in enumerate(block.steps):
-            step_days[row, column], step_levels[row, column] = step.day, step.level
-    return _Tables(
-        infusion=np.array([block.infusion for block in blocks]),
-        rest=np.array([block.rest for block in blocks]),
-        inpatient=np.array([block.inpatient for block in blocks]),
-        step_days=step_days,
-        step_levels=step_levels,
-    )
+def enter_leg(course: Course, regimen: Regimen, rows: Rows, leg: int, first: Floats) -> None:
+    """Go over to another regimen of the protocol, its first cycle due at ``first`` (infinite: when it is called)."""
+    course.leg[rows] = leg
+    course.phase[rows] = Phase.WAITING
+    course.cycle[rows] = course.completed[rows] = course.block[rows] = course.level[rows] = 0
+    course.infused[rows] = 0.0
+    course.ladder[rows] = course.held_at[rows] = course.cycle_started[rows] = course.infusion_ended[rows] = NEVER
+    course.restarting[rows] = False
+    course.next_time[rows] = first
+    course.next_action[rows] = Action.BEGIN_CYCLE
 
 
 def infused_days(course: Course, rows: Rows, time: Floats) -> Floats:
@@ -152,12 +155,22 @@ def perform(course: Course, regimen: Regimen, rows: Rows, time: Floats) -> tuple
 def _begin_cycle(
     course: Course, regimen: Regimen, rows: Rows, time: Floats, orders: list[Order], entries: list[Entry]
 ) -> None:
-    course.cycle[rows] += 1
-    course.infused[rows] = 0.0
+    _next_cycle(course, regimen, rows)
     course.ladder[rows] = NEVER
-    course.level[rows] = course.tables.step_levels[course.cycle[rows], 0]
+    course.level[rows] = regimen.tables.step_levels[course.block[rows], 0]
     course.restarting[rows] = False
     _prepare_start(course, regimen, rows, time, "start", orders, entries)
+
+
+def _next_cycle(course: Course, regimen: Regimen, rows: Rows) -> None:
+    """Count the cycle, and choose the first of its texts that the patient's state allows."""
+    course.cycle[rows] += 1
+    course.begun[course.leg[rows], rows] += 1
+    course.infused[rows] = 0.0
+    unconditional = np.array([each.when is None for each in regimen.cycles])
+    allowed = course.allowed[: len(regimen.cycles), rows].T | unconditional
+    fitting = regimen.tables.covers[course.cycle[rows]] & allowed
+    course.block[rows] = fitting.argmax(axis=1)
 
 
 def _prepare_start(
@@ -179,9 +192,7 @@ def _prepare_start(
         _start(course, regimen, rows[at_once], time[at_once], orders, entries)
 
 
-def _premedicate(
-    regimen: Regimen, rows: Rows, cycle: NDArray[np.int64], occasion: str, orders: list[Order]
-) -> Floats:
+def _premedicate(regimen: Regimen, rows: Rows, cycle: NDArray[np.int64], occasion: str, orders: list[Order]) -> Floats:
     """Order the boluses of an occasion; the lead time (day) of each row."""
     lead = np.zeros(len(rows))
     for drug in regimen.premedication:
@@ -207,7 +218,10 @@ def _start(
     if regimen.restart is not None:
         course.ladder[rows[restart]] = time[restart] + regimen.restart.days
     course.restarting[rows] = False
-    _set_rate(course, regimen, rows, "start of infusion", orders)
+    if regimen.lasting:
+        _set_rate(course, regimen, rows, "start of infusion", orders)
+    else:
+        _give(course, regimen, rows[first], np.zeros(int(first.sum()), np.int64), orders)
     entries.append(Entry(rows, "infusion_start", regimen.product, course.cycle[rows].astype(float), "cycle", ""))
     _schedule(course, regimen, rows, time)
 
@@ -217,25 +231,64 @@ def _set_rate(course: Course, regimen: Regimen, rows: Rows, rule: str, orders: l
     for number, text in enumerate(regimen.levels):
         these = rows[level == number]
         if len(these):
-            rate = text.rate(course.weight[these], course.bsa[these], regimen.light_below)
+            rate = text.rate(course.weight[these], course.bsa[these], regimen.light_below, course.luck[these])
             orders.append(Order(these, regimen.product, "rate", rate, f"{rule}: {text.name}"))
+
+
+def _give(course: Course, regimen: Regimen, rows: Rows, place: Rows, orders: list[Order]) -> None:
+    """Carry out steps of a regimen of doses: what begins, and what is in. ``place``: which step of its cycle."""
+    for block, number in sorted(set(zip(course.block[rows].tolist(), place.tolist(), strict=True))):
+        these = rows[(course.block[rows] == block) & (place == number)]
+        step = regimen.cycles[block].steps[number]
+        for product in step.ends:
+            orders.append(Order(these, product, "rate", np.zeros(len(these)), "dose is in"))
+        for level in (regimen.levels[each] for each in step.levels):
+            sizes = (course.weight[these], course.bsa[these], regimen.light_below, course.luck[these])
+            bolus = level.product in regimen.boluses
+            amount = level.given(*sizes) if bolus else level.rate(*sizes)
+            orders.append(Order(these, level.product, "bolus" if bolus else "rate", amount, f"dose: {level.name}"))
+
+
+def _running(course: Course, regimen: Regimen, rows: Rows, time: Floats, slack: float) -> dict[str, Rows]:
+    """Who of these has which product running, so long (d) before now."""
+    if regimen.lasting:
+        return {regimen.product: rows}
+    reached = _reached(course, regimen, rows, infused_days(course, rows, time) - slack)
+    found: dict[str, list[Rows]] = {}
+    for block, number in sorted(set(zip(course.block[rows].tolist(), reached.tolist(), strict=True))):
+        on: dict[str, None] = {}
+        for step in regimen.cycles[block].steps[: number + 1]:
+            on |= dict.fromkeys(regimen.levels[each].product for each in step.levels)
+            on = {product: None for product in on if product not in step.ends}
+        for product in on:
+            if product not in regimen.boluses | regimen.stays:
+                found.setdefault(product, []).append(rows[(course.block[rows] == block) & (reached == number)])
+    return {product: np.concatenate(parts) for product, parts in found.items()}
+
+
+def _reached(course: Course, regimen: Regimen, rows: Rows, infused: Floats) -> Rows:
+    """The last step of the cycle that these days of infusion have reached."""
+    reached = regimen.tables.step_days[course.block[rows]] <= infused[:, None] + 10 * _SAME_INSTANT
+    return np.asarray(np.maximum(reached.sum(axis=1) - 1, 0))
 
 
 def _schedule(course: Course, regimen: Regimen, rows: Rows, time: Floats) -> None:
     """Set the next action of infusing rows: a step, its premedication, or the end."""
     infused = infused_days(course, rows, time)
-    cycle = course.cycle[rows]
-    end = time + (course.tables.infusion[cycle] - infused)
-    step_days = course.tables.step_days[cycle]
+    block = course.block[rows]
+    end = time + (regimen.tables.infusion[block] - infused)
+    step_days = regimen.tables.step_days[block]
     ahead = np.where(step_days > infused[:, None] + _SAME_INSTANT, step_days, NEVER)
     planned = time + (ahead.min(axis=1) - infused)
     on_ladder = np.isfinite(course.ladder[rows])
     step = np.where(on_ladder, course.ladder[rows], planned)
-    lead = max((drug.lead for drug in regimen.premedication if "step" in drug.before), default=0.0)
-    stepping = step < end - _SAME_INSTANT
-    course.next_action[rows] = np.where(
-        stepping, Action.PREMEDICATE_STEP if lead > 0 else Action.STEP, Action.END
-    )
+    most = max((drug.lead for drug in regimen.premedication if "step" in drug.before), default=0.0)
+    begins = on_ladder | (regimen.tables.step_levels[block, ahead.argmin(axis=1)] >= 0)
+    lead = np.where(begins, most, 0.0)
+    # what ends a dose comes before the end of the infusion even at the same instant
+    stepping = (step < end - _SAME_INSTANT) | (~begins & (step < end + _SAME_INSTANT))
+    premedicated = np.where(lead > 0, Action.PREMEDICATE_STEP, Action.STEP)
+    course.next_action[rows] = np.where(stepping, premedicated, Action.END)
     course.next_time[rows] = np.where(stepping, np.maximum(step - lead, time), end)
 
 
@@ -250,10 +303,12 @@ def _premedicate_step(
 def _step(
     course: Course, regimen: Regimen, rows: Rows, time: Floats, orders: list[Order], entries: list[Entry]
 ) -> None:
-    infused = infused_days(course, rows, time)
-    cycle = course.cycle[rows]
-    reached = course.tables.step_days[cycle] <= infused[:, None] + 10 * _SAME_INSTANT
-    planned = course.tables.step_levels[cycle, np.maximum(reached.sum(axis=1) - 1, 0)]
+    reached = _reached(course, regimen, rows, infused_days(course, rows, time))
+    if not regimen.lasting:
+        _give(course, regimen, rows, reached, orders)
+        _schedule(course, regimen, rows, time)
+        return
+    planned = regimen.tables.step_levels[course.block[rows], reached]
     on_ladder = np.isfinite(course.ladder[rows])
     then = regimen.restart.then if regimen.restart is not None else 0
     course.level[rows] = np.where(on_ladder, then, planned)
@@ -262,16 +317,14 @@ def _step(
     _schedule(course, regimen, rows, time)
 
 
-def _end(
-    course: Course, regimen: Regimen, rows: Rows, time: Floats, orders: list[Order], entries: list[Entry]
-) -> None:
-    _pause(course, regimen, rows, time, "end of infusion", orders, entries)
+def _end(course: Course, regimen: Regimen, rows: Rows, time: Floats, orders: list[Order], entries: list[Entry]) -> None:
+    _pause(course, regimen, rows, time, "end of infusion", orders, entries, slack=0.0)
     course.completed[rows] += 1
     course.infusion_ended[rows] = time
     course.phase[rows] = Phase.RESTING
     last = course.cycle[rows] >= regimen.number_of_cycles
     course.next_action[rows] = np.where(last, Action.NOTHING, Action.BEGIN_CYCLE)
-    course.next_time[rows] = np.where(last, NEVER, time + course.tables.rest[course.cycle[rows]])
+    course.next_time[rows] = np.where(last, NEVER, time + regimen.tables.rest[course.block[rows]])
 
 
 def _pause(
@@ -282,15 +335,19 @@ def _pause(
     rule: str,
     orders: list[Order],
     entries: list[Entry],
+    slack: float = 20 * _SAME_INSTANT,
 ) -> None:
-    """Take the infusion down and count its days."""
+    """Take the infusion down and count its days; a step due within the slack may not have been carried out."""
     running = course.phase[rows] == Phase.INFUSING
     given = np.where(running, time - course.since[rows], 0.0)
-    course.infused[rows] += given
-    course.total_infused[rows] += given
     stopped = rows[running]
+    on = _running(course, regimen, stopped, time[running], slack)
+    course.infused[rows] += given
+    course.total_infused[course.leg[rows], rows] += given
+    for product, those in on.items():
+        if len(those):
+            orders.append(Order(those, product, "rate", np.zeros(len(those)), rule))
     if len(stopped):
-        orders.append(Order(stopped, regimen.product, "rate", np.zeros(len(stopped)), rule))
         entries.append(Entry(stopped, "infusion_stop", regimen.product, course.infused[stopped], "d", rule))
 
 
@@ -331,8 +388,7 @@ def resume(course: Course, regimen: Regimen, rows: Rows, time: Floats, rule: str
     if again.any():
         these, at = rows[again], time[again]
         new_cycle = long[again] & (course.cycle[these] < regimen.number_of_cycles)
-        course.cycle[these[new_cycle]] += 1
-        course.infused[these[new_cycle]] = 0.0
+        _next_cycle(course, regimen, these[new_cycle])
         course.cycle_started[these[new_cycle]] = at[new_cycle]
         if regimen.restart is not None:
             course.level[these] = regimen.restart.level

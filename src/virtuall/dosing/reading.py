@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from virtuall.dosing.regimen import Cycle, Level, Premedication, Regimen, Restart, Step
+from virtuall.dosing.supply import Supply, read_supply
+from virtuall.texts.conditions import parse_condition
 from virtuall.texts.table import Table, reading
 
 OCCASIONS = ("start", "step", "restart")
+
+
+KINDS = ("continuous infusion", "course", "infusion", "bolus", "cells", "graft")
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,7 @@ class Product:
     """What is given, and where it enters the model.
 
     ``input`` is the parameter that an infusion sets; ``state`` the amount that a bolus adds to. One of them is empty.
+    ``manufactured``: made from the patient's own cells first. A graft stays when the regimen is over.
     """
 
     name: str
@@ -27,6 +35,12 @@ class Product:
     unit: str
     targets: tuple[str, ...]
     doc: str
+    manufactured: bool
+
+    @property
+    def rate_unit(self) -> str:
+        """The unit of what an order sets: per day where the product's unit is an amount that is infused."""
+        return f"{self.unit}/d" if self.kind == "infusion" else self.unit
 
 
 def read_product(path: Path) -> Product:
@@ -36,12 +50,13 @@ def read_product(path: Path) -> Product:
         product = Product(
             path.parent.name,
             table.text("title"),
-            table.choice("kind", ("continuous infusion", "course", "bolus")),
+            table.choice("kind", KINDS),
             table.text("input", default=""),
             table.text("state", default=""),
             table.unit(),
             table.texts("targets"),
             table.text("doc"),
+            table.flag("manufactured", default=False),
         )
         if bool(product.input) == bool(product.state):
             table.problem("a product enters by its input (infusion) or its state (bolus)", "kind", given=product.kind)
@@ -59,16 +74,20 @@ class RegimenText:
     monitoring: str
     response: str
     follow_up: float
+    supply: Supply | None
 
 
-def read_regimen(path: Path, unit_of: dict[str, str]) -> RegimenText:
-    """Read ``regimens/*.toml``; `unit_of` gives the unit of every product (infusions a day, boluses at once)."""
+def read_regimen(path: Path, products: Mapping[str, Product]) -> RegimenText:
+    """Read ``regimens/*.toml`` with the products of its shelf."""
     with reading(path) as text:
         head = text.table("regimen")
         name = f"{path.parent.parent.name}/{path.stem}"
-        product = head.choice("product", tuple(unit_of))
-        unit = unit_of.get(product, "1")
-        levels, names = _levels(text, unit)
+        product = head.choice("product", tuple(products))
+        levels, names = _levels(text, product, products)
+        supply = read_supply(text.table("supply", default=None))
+        if product in products and products[product].manufactured and supply is None:
+            problem = f"{product} is made from the patient's own cells: the regimen needs a [supply] that makes it"
+            head.problem(problem, "product")
         weight = text.table("weight", default=None)
         attrition = text.table("attrition", default=None)
         regimen = Regimen(
@@ -78,16 +97,16 @@ def read_regimen(path: Path, unit_of: dict[str, str]) -> RegimenText:
             start=head.days("start", low=0),
             levels=levels,
             light_below=0.0 if weight is None else weight.quantity("light_below", "kg", sourced=True).value,
-            cycles=tuple(_cycle(each, names) for each in text.tables("cycle", at_least=1)),
-            premedication=tuple(_premedication(each, unit_of) for each in text.tables("premedication")),
+            cycles=tuple(_cycle(each, levels, names) for each in text.tables("cycle", at_least=1)),
+            premedication=tuple(_premedication(each, products) for each in text.tables("premedication")),
             restart=_restart(text.table("restart", default=None), names),
             attrition=0.0 if attrition is None else attrition.quantity("per_cycle", "1", sourced=True).value,
+            boluses=frozenset(each.name for each in products.values() if each.state),
+            stays=frozenset(each.name for each in products.values() if each.kind == "graft"),
             position=head.where(),
         )
         head.source()
-        numbers = [n for each in regimen.cycles for n in range(each.first, each.last + 1)]
-        if numbers != list(range(1, len(numbers) + 1)):
-            text.problem("cycles must run from 1 without gap or overlap", "cycle", given=str(numbers))
+        _check_cycles(text, regimen)
         return RegimenText(
             regimen,
             head.text("use"),
@@ -96,54 +115,127 @@ def read_regimen(path: Path, unit_of: dict[str, str]) -> RegimenText:
             head.text("monitoring"),
             head.text("response"),
             head.days("follow_up", low=0),
+            supply,
         )
 
 
-def _levels(text: Table, unit: str) -> tuple[tuple[Level, ...], tuple[str, ...]]:
-    levels: list[Level] = []
-    for each in text.tables("level", at_least=1):
-        per_area_unit = unit.replace("/d", "/m^2/d")
-
-        def rate(key: str, wanted: str, table: Table = each) -> float | None:
-            found = table.quantity(key, wanted, default=None)
-            return None if found is None else found.value
-
-        level = Level(
-            each.text("name"),
-            rate("fixed", unit),
-            rate("per_area", per_area_unit),
-            rate("cap", unit),
-            rate("light", per_area_unit),
-            rate("light_cap", unit),
-        )
-        if (level.fixed is None) == (level.per_area is None):
-            each.problem("a level is either fixed or per_area", "name", given=level.name)
-        levels.append(level)
-    return tuple(levels), tuple(level.name for level in levels)
+def _check_cycles(text: Table, regimen: Regimen) -> None:
+    last = [each for each in regimen.cycles if each.when is None]
+    numbers = sorted(n for each in last for n in range(each.first, each.last + 1))
+    if numbers != list(range(1, len(numbers) + 1)):
+        problem = "cycles without a condition must run from 1 without gap or overlap"
+        text.problem(problem, "cycle", given=str(numbers))
+    if any(each.last > len(numbers) for each in regimen.cycles):
+        text.problem("a cycle with a condition needs one without it, for when it does not hold", "cycle")
+    if regimen.restart is not None and not regimen.lasting:
+        text.problem("only a continuous infusion of one product can be restarted at a level", "restart")
 
 
-def _cycle(table: Table, levels: tuple[str, ...]) -> Cycle:
+def _levels(text: Table, product: str, products: Mapping[str, Product]) -> tuple[tuple[Level, ...], tuple[str, ...]]:
+    levels = tuple(_level(each, product, products) for each in text.tables("level", at_least=1))
+    return levels, tuple(level.name for level in levels)
+
+
+def _level(table: Table, product: str, products: Mapping[str, Product]) -> Level:
+    name = table.choice("product", tuple(products), default=product)
+    unit = products[name].unit if name in products else "1"
+    area, weight = (_per(unit, size) for size in ("m^2", "kg"))
+
+    def number(key: str, wanted: str) -> float | None:
+        found = table.quantity(key, wanted, default=None, sourced=True)
+        return None if found is None else found.value
+
+    fixed, per_area, per_weight = number("fixed", unit), number("per_area", area), number("per_weight", weight)
+    basis = unit if fixed is not None else area if per_area is not None else weight
+    spread, least, most = number("spread", "1"), number("least", basis), number("most", basis)
+    over = table.quantity("over", "d", low=0, default=None)
+    level = Level(
+        table.text("name"),
+        name,
+        fixed,
+        per_area,
+        per_weight,
+        number("cap", unit),
+        number("light", area),
+        number("light_cap", unit),
+        None if over is None else over.value,
+        spread or 0.0,
+        0.0 if least is None else least,
+        math.inf if most is None else most,
+    )
+    if sum(each is not None for each in (fixed, per_area, per_weight)) != 1:
+        table.problem("a level is one of fixed, per_area and per_weight", "name", given=level.name)
+    if name in products:
+        _check_level(table, level, products[name])
+    return level
+
+
+def _check_level(table: Table, level: Level, product: Product) -> None:
+    if product.kind == "infusion" and not level.over:
+        table.problem(f"a dose of {product.name} is given over a time", "over", hint='add for example: over = "1 h"')
+    if product.state and level.over:
+        table.problem(f"{product.name} is given at once", "over", given=f"{level.over:g} d")
+    if not product.state and level.over == 0:
+        table.problem(f"{product.name} cannot be given at once", "over", given="0 d")
+
+
+def _per(unit: str, size: str) -> str:
+    return unit.replace("/d", f"/{size}/d") if "/d" in unit else f"{unit}/{size}"
+
+
+def _cycle(table: Table, levels: tuple[Level, ...], names: tuple[str, ...]) -> Cycle:
     first_last = table.numbers("cycles")
     if len(first_last) != 2:
         table.problem("cycles = [first, last]", "cycles")
         first_last = (1.0, 1.0)
-    steps = tuple(
-        Step(step.days("day", low=0), levels.index(step.choice("level", levels)) if levels else 0)
-        for step in table.tables("steps", at_least=1)
-    )
+    steps = _steps(table, levels, names)
+    infusion = table.days("infusion", low=0, default=None)
+    last = max((step.day for step in steps), default=0.0)
+    if infusion is not None and infusion < last:
+        problem = "the infusion ends before its last dose is in: leave it out, or make it longer"
+        table.problem(problem, "infusion", given=f"{infusion:g} d", hint=f"the last step is at {last:g} d")
+    when = table.text("when", default=None)
     return Cycle(
         int(first_last[0]),
         int(first_last[1]),
         steps,
-        table.days("infusion", low=0),
+        last if infusion is None else infusion,
         table.days("rest", low=0),
         table.days("inpatient", low=0),
+        None if when is None else parse_condition(when, table.where("when")),
     )
 
 
-def _premedication(table: Table, unit_of: dict[str, str]) -> Premedication:
-    product = table.choice("product", tuple(unit_of))
-    amount = table.quantity("amount", unit_of.get(product, "1"), sourced=True)
+def _steps(table: Table, levels: tuple[Level, ...], names: tuple[str, ...]) -> tuple[Step, ...]:
+    """The steps of a cycle by day: what begins, and which doses are in by then."""
+    begins: dict[float, list[int]] = {}
+    ends: dict[float, list[str]] = {}
+    busy: dict[str, float] = {}
+    wanted = table.tables("steps", at_least=1)
+    for step in sorted(wanted, key=lambda each: each.days("day", low=0)):
+        day, name = step.days("day", low=0), step.choice("level", names)
+        if name not in names:
+            continue
+        level = levels[names.index(name)]
+        if day < busy.get(level.product, 0.0):
+            problem = f"a dose of {level.product} begins before the one before is in"
+            step.problem(problem, "day", given=f"{day:g} d", hint=f"that one ends at {busy[level.product]:g} d")
+        begins.setdefault(day, []).append(names.index(name))
+        if level.over:
+            busy[level.product] = day + level.over
+            ends.setdefault(day + level.over, []).append(level.product)
+    if wanted and begins and min(begins) != 0.0:
+        table.problem("the first step of a cycle is on day 0", "steps", given=f"{min(begins):g} d")
+    for day, products in ends.items():  # the next dose of a product begins where the one before ends
+        starting = {levels[number].product for number in begins.get(day, [])}
+        ends[day] = [each for each in products if each not in starting]
+    days = sorted({*begins, *(day for day, products in ends.items() if products)})
+    return tuple(Step(day, tuple(begins.get(day, ())), tuple(ends.get(day, ()))) for day in days)
+
+
+def _premedication(table: Table, products: Mapping[str, Product]) -> Premedication:
+    product = table.choice("product", tuple(products))
+    amount = table.quantity("amount", products[product].unit if product in products else "1", sourced=True)
     return Premedication(
         product,
         amount.value,

@@ -82,9 +82,15 @@ class Shelf:
 
     @property
     def protocols(self) -> dict[str, Path]:
-        """Regimens by name: ``drug/relapsed`` is ``therapies/drug/regimens/relapsed.toml``."""
+        """Regimens by name (``drug/relapsed`` is ``therapies/drug/regimens/relapsed.toml``), and sequences."""
         found = self.matching("therapies/*/regimens/*.toml")
-        return {_name(relative, 1, 3): path for relative, path in found.items()}
+        return {_name(relative, 1, 3): path for relative, path in found.items()} | self.sequences
+
+    @property
+    def sequences(self) -> dict[str, Path]:
+        """Sequences of therapies by name: ``sequence/a_then_b`` is ``sequences/a_then_b.toml``."""
+        found = self.matching("sequences/*.toml")
+        return {f"sequence/{_name(relative, 1)}": path for relative, path in found.items()}
 
     @property
     def cohorts(self) -> dict[str, Path]:

@@ -12,16 +12,20 @@ from virtuall.clinic.condition_program import ConditionProgram
 from virtuall.clinic.conditions import Column, compile_conditions
 from virtuall.clinic.event import CONSEQUENCES, Event
 from virtuall.clinic.monitoring import Laboratory, laboratory_of
+from virtuall.clinic.response import PHENOTYPES
 from virtuall.clinic.rules import RuleProgram, compile_rules
 from virtuall.core.errors import InputError
 from virtuall.core.units import unit as read_unit
 from virtuall.dosing.course import PHASES
+from virtuall.dosing.supply import SUPPLY
 from virtuall.model import Model
 from virtuall.population import Population
-from virtuall.simulation.protocol import Protocol
+from virtuall.simulation.protocol import LEGS, Protocol
+from virtuall.texts.condition_tree import Condition
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,12 @@ class Binding:
     rules : RuleProgram
     judgments : ConditionProgram
         Levels of response, then absence of residual disease, then relapse.
+    rule_applies : bool[R, L]
+        In which legs of the protocol each rule holds.
+    choices : ConditionProgram
+        Conditions that are asked for when a choice is due: of cycles, of manufactured products, of sequences.
+    choice_of : mapping of (str, int, int) to int
+        Place of a choice among them: ("cycle", leg, text), ("skip", leg, 0), ("ready", leg, 0), ("step", step, 0).
     read : frozenset of str
         Observables that a rule or judgment reads.
     laboratory : Laboratory
@@ -75,6 +85,9 @@ class Binding:
     events: tuple[Event, ...]
     rules: RuleProgram
     judgments: ConditionProgram
+    rule_applies: Flags
+    choices: ConditionProgram
+    choice_of: Mapping[tuple[str, int, int], int]
     read: frozenset[str]
     laboratory: Laboratory
     clones: Clones
@@ -106,21 +119,52 @@ def bind(model: Model, protocol: Protocol) -> Binding:
     ):
         if name not in model.inputs:
             raise InputError("a policy sets no input of the model", given=name, allowed=tuple(model.inputs))
-    columns = clinic_columns(protocol)
+    columns = clinic_columns(protocol, model)
     response = protocol.response
     judged = [*response.conditions, *(each for each in (response.mrd_negative, response.relapse) if each)]
     rules = compile_rules(protocol.rules, columns, ())
     judgments = compile_conditions(judged, columns, ())
+    choices, choice_of = _choices(protocol)
     return Binding(
         tuple(each.signal for each in protocol.monitoring.observables),
         factors,
         _events(model, protocol),
         rules,
         judgments,
+        _rule_applies(protocol),
+        compile_conditions(choices, columns, ()),
+        choice_of,
         frozenset({*rules.conditions.columns, *judgments.columns}),
         laboratory_of(protocol.monitoring),
         _clones(model),
     )
+
+
+def _rule_applies(protocol: Protocol) -> Flags:
+    """A rule of a main leg holds in all legs of its step, another one in its own leg."""
+    rows = [
+        [other.step == leg.step if leg.main else other is leg for other in protocol.legs]
+        for leg in protocol.legs
+        for _ in leg.rules
+    ]
+    return np.array(rows, bool).reshape(len(protocol.rules), len(protocol.legs))
+
+
+def _choices(protocol: Protocol) -> tuple[list[Condition], dict[tuple[str, int, int], int]]:
+    """Conditions of choices, and where each one is."""
+    found: dict[tuple[str, int, int], Condition] = {}
+    for number, leg in enumerate(protocol.legs):
+        for block, cycle in enumerate(leg.regimen.cycles):
+            if cycle.when is not None:
+                found["cycle", number, block] = cycle.when
+        if leg.supply is not None and leg.supply.skip is not None:
+            found["skip", number, 0] = leg.supply.skip
+        if leg.supply is not None and leg.supply.ready is not None:
+            found["ready", number, 0] = leg.supply.ready
+    for number, step in enumerate(protocol.steps):
+        if step.when is not None:
+            found["step", number, 0] = step.when
+    return list(found.values()), {key: place for place, key in enumerate(found)}
 
 
 def _clones(model: Model) -> Clones:
@@ -135,13 +179,19 @@ def _clones(model: Model) -> Clones:
     )
 
 
-def clinic_columns(protocol: Protocol) -> dict[str, Column]:
-    """What rules may speak of, with units and levels."""
-    columns = {each.name: Column(unit=each.unit) for each in protocol.monitoring.observables}
+def clinic_columns(protocol: Protocol, model: Model) -> dict[str, Column]:
+    """What rules may speak of, with units and levels: what is known at enrollment, measured, and charted."""
+    columns = {each.name: Column(unit=each.unit) for each in model.covariates.values()}
+    columns |= {each.name: Column(unit=each.unit) for each in protocol.monitoring.observables}
     for name in ("cycle", "assessed_cycles", "completed_cycles", "lines"):
         columns[name] = Column()
-    for name in ("days", "infusion_days", "held_days"):
+    for name in ("days", "infusion_days", "held_days", "cycle_days", "infused_days"):
         columns[name] = Column(unit="d")
+    for name in ("mrd_negative", "transplant_planned", "transplanted", "infused"):
+        columns[name] = Column(kind="flag")
+    columns["leg"] = Column(kind="category", levels=LEGS)
+    columns["supply"] = Column(kind="category", levels=SUPPLY)
+    columns["relapse_phenotype"] = Column(kind="category", levels=PHENOTYPES)
     columns["phase"] = Column(kind="category", levels=PHASES)
     columns["response"] = Column(kind="category", levels=protocol.response.ranks)
     columns["relapsed"] = Column(kind="flag")

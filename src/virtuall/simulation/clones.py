@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from virtuall.core.arithmetic import exp, log
 from virtuall.core.random import keyed_uniform, keys
-from virtuall.dosing.course import NEVER
+from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.extinction import next_number, whole
 from virtuall.simulation.state import Rounds
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from virtuall.clinic.event import draw_purposes, outcome
 from virtuall.core.arithmetic import log
 from virtuall.core.random import keyed_uniform, keys
-from virtuall.dosing.course import NEVER
+from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import leave
 

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.policy import transplant_wait
-from virtuall.dosing.course import NEVER, Phase
-from virtuall.simulation import next_line, samples
+from virtuall.dosing.course import Phase
+from virtuall.dosing.regimen import NEVER
+from virtuall.dosing.supply import SUPPLY
+from virtuall.simulation import next_line, samples, steps
 from virtuall.simulation.snapshot import snapshot
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import note_first
@@ -17,6 +19,8 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 # Signals that tell of which kind a relapse is.
 _PHENOTYPES = ("leukemia_cells_cd19_positive", "leukemia_cells_cd19_negative")
+# Nobody is judged while a product is in the making.
+_JUDGED = [SUPPLY.index(each) for each in ("none", "failed", "given")]
 
 
 def judge(rounds: Rounds, rows: Ints) -> None:
@@ -24,6 +28,7 @@ def judge(rounds: Rounds, rows: Ints) -> None:
     ward, response = rounds.ward, rounds.protocol.response
     if not len(rows) or not response.levels:
         return
+    rows = rows[np.isin(ward.supply[rows], _JUDGED)]
     time = rounds.ensemble.now[rows]
     rank, negative, relapse = _verdicts(rounds, rows, time)
     levels = len(response.levels)
@@ -44,6 +49,7 @@ def judge(rounds: Rounds, rows: Ints) -> None:
     _remission(rounds, rows[fresh], time[fresh])
     clean = negative & own & ward.in_remission[rows]
     note_first(ward, "mrd_day", rows[clean], time[clean])
+    steps.consider(rounds, rows)
 
 
 def _verdicts(rounds: Rounds, rows: Ints, time: Floats) -> tuple[Ints, Flags, Flags]:
@@ -86,6 +92,7 @@ def _relapse(rounds: Rounds, rows: Ints, time: Floats) -> None:
     negative = cells[:, 1] > cells[:, 0]
     new = np.isnan(ward.days["relapse_day"][rows]) & own
     ward.words["relapse_phenotype"][rows[new]] = np.where(negative[new], "CD19-negative", "CD19-positive")
+    ward.phenotype[rows] = negative
     note_first(ward, "relapse_day", rows[own], time[own])
     for word, these in (("CD19-positive", ~negative), ("CD19-negative", negative)):
         rounds.charts.write(rows[these], time[these], "relapse", word)

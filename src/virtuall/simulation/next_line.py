@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.policy import next_line_logs, next_line_wait
-from virtuall.simulation import samples
+from virtuall.simulation import samples, steps
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import note_first
 
@@ -15,8 +15,11 @@ Ints = NDArray[np.int64]
 
 
 def plan(rounds: Rounds, rows: Ints, time: Floats) -> None:
-    """Plan the next line of those who have none planned and no transplant behind them."""
+    """Plan the next line of those who have none planned, no transplant behind them, and no step of a sequence ahead."""
     ward = rounds.ward
+    steps.consider(rounds, rows)
+    ahead = np.isfinite(ward.agenda["step"][rows])
+    rows, time = rows[~ahead], time[~ahead]
     open_ = ~ward.transplanted[rows] & ~np.isfinite(ward.agenda["next_line"][rows])
     rows, time = rows[open_], time[open_]
     if not len(rows):
@@ -33,7 +36,7 @@ def begin(rounds: Rounds, rows: Ints) -> None:
     if not len(rows):
         return
     time, lines, late = rounds.ensemble.now[rows], ward.lines[rows], rounds.late[rows]
-    logs = next_line_logs(policy, rounds.seed, ward.ids[rows], lines, late, rounds.protocol.regimen.product)
+    logs = next_line_logs(policy, rounds.seed, ward.ids[rows], lines, late, rounds.protocol.legs[0].regimen.product)
     ward.lines[rows] += 1
     ward.relapsed[rows] = False
     note_first(ward, "next_line_day", rows, time)

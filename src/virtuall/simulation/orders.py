@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.records import Entry, Order
-from virtuall.dosing.course import NEVER
+from virtuall.dosing.regimen import NEVER
 from virtuall.simulation import samples
+from virtuall.simulation.protocol import Leg
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import admit
+from virtuall.simulation.ward import admit, note_first
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
@@ -25,14 +29,34 @@ def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
         else:
             rounds.adds.append((product.state, rows, order.values))
         cycle = ward.course.cycle[rows]
-        charts.write(rows, now[rows], "order", order.product, order.values, product.unit, order.rule, cycle)
+        unit = product.unit if order.kind == "bolus" else product.rate_unit
+        charts.write(rows, now[rows], "order", order.product, order.values, unit, order.rule, cycle)
+        if order.product in rounds.protocol.main_products:
+            given = order.values > 0
+            note_first(ward, "infused_day", rows[given], now[rows[given]])
+            if product.manufactured:  # what was known before the cells does not speak of their effect
+                ward.latest[:, rows[given & (ward.days["infused_day"][rows] == now[rows])]] = np.nan
     for entry in entries:
         rows, cycle = entry.rows, ward.course.cycle[entry.rows]
         charts.write(rows, now[rows], entry.kind, entry.what, entry.values, entry.unit, entry.rule, cycle)
         if entry.kind == "infusion_start":
             fresh = rows[ward.course.cycle_started[rows] == now[rows]]
-            samples.anchor(rounds, fresh, now[fresh], "cycle start")
-            admit(ward, fresh, now[fresh], ward.course.tables.inpatient[ward.course.cycle[fresh]])
+            for leg, these in by_leg(rounds, fresh):
+                if leg.main:
+                    samples.anchor(rounds, these, now[these], "cycle start")
+                days = leg.regimen.tables.inpatient[ward.course.block[these]]
+                admit(ward, these, now[these], days)
+
+
+def by_leg(rounds: Rounds, rows: Ints) -> Iterator[tuple[Leg, Ints]]:
+    """These patients by the leg of the protocol that they are in."""
+    legs = rounds.protocol.legs
+    if len(legs) == 1:
+        yield legs[0], rows
+        return
+    where = rounds.ward.course.leg[rows]
+    for number in np.unique(where):
+        yield legs[number], rows[where == number]
 
 
 def give(rounds: Rounds) -> None:

@@ -37,7 +37,7 @@ def plan(protocol: Protocol, *, weight: float, bsa: float) -> pd.DataFrame:
     for name, value in (("weight", weight), ("bsa", bsa)):
         if not 0 < value < np.inf:
             raise InputError(f"{name} must be above 0", given=value)
-    course = begin_course(protocol.regimen, np.array([float(weight)]), np.array([float(bsa)]))
+    course = begin_course(protocol.legs[0].regimen, np.array([float(weight)]), np.array([float(bsa)]))
     rows: list[tuple[float, int, str, str, float, str, str]] = []
     while np.isfinite(course.next_time[0]):
         rows += _next(course, protocol)

@@ -1,23 +1,58 @@
-"""A protocol: one regimen with the monitoring, criteria, rules, events and policies that go with it."""
+"""A protocol: regimens with the monitoring, criteria, rules, events and policies that go with them."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from virtuall.clinic.event import Event, read_events
-from virtuall.clinic.monitoring import Monitoring, read_monitoring
+from virtuall.clinic.monitoring import Monitoring, Observable, Schedule, read_monitoring
 from virtuall.clinic.policy import NextLinePolicy, TransplantPolicy, read_next_line, read_transplant
 from virtuall.clinic.response import Response, read_response
+from virtuall.clinic.sequence import Sequence as SequenceText
+from virtuall.clinic.sequence import SequenceStep, read_sequence
 from virtuall.core.errors import InputError
-from virtuall.dosing.reading import Product, read_product, read_regimen
+from virtuall.dosing.reading import Product, RegimenText, read_product, read_regimen
 from virtuall.dosing.regimen import Regimen
+from virtuall.dosing.supply import Supply
 from virtuall.model import Shelf, open_shelf
 from virtuall.texts.rules import Rule, read_rules
 
 ACTIONS = ("stop", "hold", "resume")
+MAIN, BRIDGING, LYMPHODEPLETION = LEGS = ("therapy", "bridging", "lymphodepletion")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One regimen of a protocol with its rules.
+
+    Attributes
+    ----------
+    name : str
+        ``therapy`` for what the protocol is about; ``bridging`` and ``lymphodepletion`` go before it.
+    step : int
+        The step of a sequence; 0 in a plain protocol.
+    supply : Supply or None
+        How the product is made, when it is made from the patient's own cells.
+    bridging, lymphodepletion : int
+        The legs that go before this one, -1 where there is none.
+    """
+
+    name: str
+    step: int
+    regimen: Regimen
+    rules: tuple[Rule, ...]
+    supply: Supply | None = None
+    bridging: int = -1
+    lymphodepletion: int = -1
+
+    @property
+    def main(self) -> bool:
+        """Whether the protocol is about this one."""
+        return self.name == MAIN
 
 
 @dataclass(frozen=True)
@@ -27,11 +62,17 @@ class Protocol:
     Attributes
     ----------
     name, title, use : str
-        Such as ``THERAPY/USE``.
+        Such as ``THERAPY/USE``, or ``sequence/NAME``.
     valid_from : date
         First day on which the regimen was in use.
     follow_up : float
         Days that a patient is followed unless the caller says otherwise.
+    legs : tuple of Leg
+        Regimens; the first that is a main one begins.
+    steps : tuple of SequenceStep
+        The steps of a sequence; empty in a plain protocol.
+    schedule_steps : tuple of frozenset of int
+        The steps in which each schedule of the monitoring is kept.
     """
 
     name: str
@@ -39,10 +80,11 @@ class Protocol:
     use: str
     valid_from: datetime.date
     follow_up: float
-    regimen: Regimen
+    legs: tuple[Leg, ...]
+    steps: tuple[SequenceStep, ...]
     monitoring: Monitoring
+    schedule_steps: tuple[frozenset[int], ...]
     response: Response
-    rules: tuple[Rule, ...]
     events: tuple[Event, ...]
     products: Mapping[str, Product]
     transplant: TransplantPolicy
@@ -50,9 +92,43 @@ class Protocol:
     library: tuple[Path, ...]
     path: Path
 
+    @property
+    def regimen(self) -> Regimen:
+        """The regimen that the protocol begins with."""
+        return self.legs[self.first_leg(0)].regimen
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of all legs, leg by leg."""
+        return tuple(rule for leg in self.legs for rule in leg.rules)
+
+    @cached_property
+    def main_products(self) -> frozenset[str]:
+        """What the protocol is about, without what prepares for it."""
+        return frozenset(leg.regimen.product for leg in self.legs if leg.main)
+
+    @cached_property
+    def given_products(self) -> tuple[str, ...]:
+        """Every product that a leg gives, each once."""
+        return tuple(dict.fromkeys(product for leg in self.legs for product in leg.regimen.products))
+
+    def first_leg(self, step: int) -> int:
+        """The main leg of a step."""
+        return next(place for place, leg in enumerate(self.legs) if leg.main and leg.step == step)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One protocol text, perhaps of several: its legs numbered from 0."""
+
+    text: RegimenText
+    legs: tuple[Leg, ...]
+    monitoring: Monitoring
+    path: Path
+
 
 def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
-    """Read a protocol by its name, such as ``"THERAPY/USE"``.
+    """Read a protocol by its name, such as ``"THERAPY/USE"`` or ``"sequence/NAME"``.
 
     Raises
     ------
@@ -64,20 +140,23 @@ def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
     shelf = open_shelf(library)
     path = shelf.protocol(name)
     products = read_products(shelf)
-    text = read_regimen(path, {each: product.unit for each, product in products.items()})
-    rules: list[Rule] = []
-    for each in text.rules:
-        rules += read_rules(_text(shelf, "rules", f"therapies/{each}.toml", each), ACTIONS)
+    sequence = read_sequence(path) if name in shelf.sequences else None
+    names = (name,) if sequence is None else tuple(step.protocol for step in sequence.steps)
+    parts = [_part(shelf, each, step, products) for step, each in enumerate(names)]
+    monitoring, schedule_steps = _monitoring([part.monitoring for part in parts])
+    first = parts[0].text
+    about: RegimenText | SequenceText = first if sequence is None else sequence
     return Protocol(
         name=name,
-        title=text.regimen.title,
-        use=text.use,
-        valid_from=text.valid_from,
-        follow_up=text.follow_up,
-        regimen=text.regimen,
-        monitoring=read_monitoring(_text(shelf, "monitoring", f"monitoring/{text.monitoring}.toml", text.monitoring)),
-        response=read_response(_text(shelf, "response", f"response/{text.response}.toml", text.response)),
-        rules=tuple(rules),
+        title=first.regimen.title if sequence is None else sequence.title,
+        use=about.use,
+        valid_from=about.valid_from,
+        follow_up=about.follow_up,
+        legs=_legs(parts),
+        steps=() if sequence is None else sequence.steps,
+        monitoring=monitoring,
+        schedule_steps=schedule_steps,
+        response=read_response(_text(shelf, "response", f"response/{first.response}.toml", first.response)),
         events=tuple(e for file in shelf.matching("*/*/events.toml").values() for e in read_events(file)),
         products=products,
         transplant=read_transplant(shelf.file("therapies/transplant/policy.toml")),
@@ -91,6 +170,59 @@ def read_products(shelf: Shelf) -> dict[str, Product]:
     """All products on the shelf by name."""
     found = {**shelf.matching("therapies/*/product.toml"), **shelf.matching("support/*/product.toml")}
     return {product.name: product for product in (read_product(path) for path in found.values())}
+
+
+def _part(shelf: Shelf, name: str, step: int, products: Mapping[str, Product]) -> _Part:
+    path = shelf.protocol(name)
+    text = read_regimen(path, products)
+    before: list[Leg] = []
+    places = {BRIDGING: -1, LYMPHODEPLETION: -1}
+    if text.supply is not None:
+        wanted = {LYMPHODEPLETION: text.supply.lymphodepletion}
+        if text.supply.bridging is not None:
+            wanted[BRIDGING] = text.supply.bridging.protocol
+        for kind, protocol in wanted.items():
+            inner = read_regimen(shelf.protocol(protocol), products)
+            if inner.supply is not None:
+                raise InputError(f"{kind} of {name} cannot itself wait for a product", given=protocol)
+            before.append(Leg(kind, step, inner.regimen, _rules(shelf, inner)))
+            places[kind] = len(before)
+    main = Leg(MAIN, step, text.regimen, _rules(shelf, text), text.supply, places[BRIDGING], places[LYMPHODEPLETION])
+    monitoring = read_monitoring(_text(shelf, "monitoring", f"monitoring/{text.monitoring}.toml", text.monitoring))
+    return _Part(text, (main, *before), monitoring, path)
+
+
+def _legs(parts: Sequence[_Part]) -> tuple[Leg, ...]:
+    """The legs of all parts in one row; what goes before a leg is found behind it."""
+    legs: list[Leg] = []
+    for part in parts:
+        start = len(legs)
+        for leg in part.legs:
+            places = {kind: start + getattr(leg, kind) for kind in LEGS[1:] if getattr(leg, kind) >= 0}
+            legs.append(replace(leg, **places))
+    return tuple(legs)
+
+
+def _rules(shelf: Shelf, text: RegimenText) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    for each in text.rules:
+        rules += read_rules(_text(shelf, "rules", f"therapies/{each}.toml", each), ACTIONS)
+    return tuple(rules)
+
+
+def _monitoring(parts: Sequence[Monitoring]) -> tuple[Monitoring, tuple[frozenset[int], ...]]:
+    """One monitoring of several: what is measured must agree; each schedule is kept in its own steps."""
+    observables: dict[str, Observable] = {}
+    schedules: dict[Schedule, set[int]] = {}
+    for step, part in enumerate(parts):
+        for each in part.observables:
+            if observables.setdefault(each.name, each) != each:
+                raise InputError(f"two steps of the sequence measure {each.name} in different ways", given=part.title)
+        for schedule in part.schedules:
+            schedules.setdefault(schedule, set()).add(step)
+    title = "; ".join(dict.fromkeys(part.title for part in parts))
+    merged = Monitoring(title, tuple(observables.values()), tuple(schedules))
+    return merged, tuple(frozenset(steps) for steps in schedules.values())
 
 
 def _text(shelf: Shelf, kind: str, relative: str, name: str) -> Path:

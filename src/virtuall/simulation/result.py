@@ -83,6 +83,7 @@ def outcomes_frame(
 
     columns, ranks = patients.columns, np.array(protocol.response.ranks, object)
     n = len(patients)
+    main = [leg.main for leg in protocol.legs]
 
     def covariate(name: str) -> Floats:
         return columns[name] if name in columns else np.full(n, np.nan)
@@ -100,12 +101,14 @@ def outcomes_frame(
         "line": covariate("line"),
         "prior_transplant": covariate("prior_transplant") > 0.5,
         "treated": treated,
-        "cycles_started": ward.course.cycle,
-        "infusion_days": ward.course.total_infused,
+        "cycles_started": ward.course.begun[main].sum(axis=0),
+        "infusion_days": ward.course.total_infused[main].sum(axis=0),
         "bed_days": ward.days["bed_days"],
         "best_response": ranks[ward.best],
         "mrd_negative": ~np.isnan(ward.days["mrd_day"]),
         "lines_after": ward.lines,
+        "collections": ward.collections,
+        "out_of_specification": ward.out_of_specification,
     }
     frame |= {name: ward.days[name] for name in FIRST_TIMES}
     frame |= dict(ward.words.items())

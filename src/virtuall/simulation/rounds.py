@@ -1,8 +1,9 @@
 """Rounds: every patient goes to the next own stop; only who is due is seen; nobody's stop stops another.
 
-One round: move to the stop -> events that rang -> what is due (ends of events, doses, samples, results, reviews,
-transplants, next lines) -> rules on one snapshot -> orders into the model -> chart. An order that changes nothing in
-the model does not touch its integration, so an extra sample changes no later bit.
+One round: move to the stop -> events that rang -> what is due (ends of events, results, reviews, transplants, next
+lines, steps of a sequence, products in the making, doses, samples) -> rules on one snapshot -> orders into the model ->
+chart. An order that changes nothing in the model does not touch its integration, so an extra sample changes no later
+bit.
 """
 
 from __future__ import annotations
@@ -10,8 +11,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.dosing.course import NEVER
-from virtuall.simulation import clones, events, judgment, next_line, orders, samples, transplant, treatment
+from virtuall.dosing.regimen import NEVER
+from virtuall.simulation import (
+    clones,
+    events,
+    judgment,
+    next_line,
+    orders,
+    samples,
+    steps,
+    supply,
+    transplant,
+    treatment,
+)
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import due_rows, leave, next_stop
 
@@ -53,6 +65,9 @@ def _one_round(rounds: Rounds, rows: Ints) -> None:
     treatment.follow_rules(rounds, rows[rounds.seen[rows]])
     transplant.begin(rounds, _due(rounds, rows, "transplant"))
     next_line.begin(rounds, _due(rounds, rows, "next_line"))
+    steps.begin(rounds, _due(rounds, rows, "step"))
+    supply.act(rounds, _due(rounds, rows, "supply"))
+    supply.bridge(rounds, _due(rounds, rows, "bridging"))
     treatment.dose(rounds, due_rows(ward, rows, ward.course.next_time, now))
     samples.take(rounds, rows)
     orders.give(rounds)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.monitoring import TIMES, measured
-from virtuall.dosing.course import NEVER, Phase
+from virtuall.dosing.course import Phase
+from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import Ward
 
@@ -17,8 +18,13 @@ Flags = NDArray[np.bool_]
 
 def anchor(rounds: Rounds, rows: Ints, time: Floats, name: str) -> None:
     """Plan the schedules that hang on this anchor."""
-    for number, schedule in enumerate(rounds.protocol.monitoring.schedules):
+    protocol, step = rounds.protocol, rounds.ward.step
+    for number, schedule in enumerate(protocol.monitoring.schedules):
         if schedule.anchor == name:
+            kept = protocol.schedule_steps[number]
+            if len(kept) < len(protocol.steps):
+                here = np.isin(step[rows], list(kept))
+                rows, time = rows[here], time[here]
             rounds.ward.samples[number, rows] = time + schedule.offset
             rounds.ward.repeats[number, rows] = 0
 

@@ -17,6 +17,7 @@ from virtuall.core.random import exponential
 from virtuall.engine.kernel import Kernel, build_kernel
 from virtuall.model import Model, load_system
 from virtuall.population import Population
+from virtuall.simulation import samples, supply
 from virtuall.simulation.bind import bind, parameter_rows
 from virtuall.simulation.charts import Charts, Entries, events_frame
 from virtuall.simulation.protocol import Protocol
@@ -157,7 +158,7 @@ def _chunk(
     model = load_system(protocol.library)
     kernel = NotingKernel(_kernel(model.system.fingerprint(), protocol.library, backend, rtol))
     binding = bind(model, protocol)
-    ensemble = kernel.start(parameter_rows(model, patients))
+    ensemble = kernel.start(parameter_rows(model, patients, protocol.given_products))
     for place, event in enumerate(binding.events):
         ensemble.thresholds[:, place] = exponential(patients.seed, f"clock {event.name}", patients.ids)
     if names:
@@ -176,6 +177,8 @@ def _chunk(
         late=patients.columns["line"] > 1,
         earlier_transplant=patients.columns["prior_transplant"] > 0.5,
     )
+    supply.begin(rounds, np.arange(len(patients)))
+    samples.anchor(rounds, np.arange(len(patients)), np.zeros(len(patients)), "enrollment")
     never_treat(rounds, np.flatnonzero(~treated))
     run_rounds(rounds)
     outcomes = outcomes_frame(patients, protocol, ward, treated, ensemble.status, bsa)

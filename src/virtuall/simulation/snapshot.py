@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.event import Event
 from virtuall.dosing.course import Phase, infused_days
+from virtuall.simulation.protocol import LEGS
 from virtuall.simulation.ward import Ward
 
 Floats = NDArray[np.float64]
@@ -25,15 +26,25 @@ def snapshot(
     return {name: readers[name](ward, rows, now).astype(np.float64, copy=False) for name in names}
 
 
-def column_readers(observables: Sequence[str], events: Sequence[Event]) -> dict[str, Reader]:
+def column_readers(
+    covariates: Iterable[str], observables: Sequence[str], events: Sequence[Event], legs: Sequence[str]
+) -> dict[str, Reader]:
     """A reader for each column of `virtuall.simulation.bind.clinic_columns`."""
-    readers = dict(_COURSE)
+    readers = {name: _known(name) for name in covariates} | _COURSE
     for place, name in enumerate(observables):
         readers[name] = _latest(place)
     for number, event in enumerate(events):
         if not event.fatal:
             readers |= _of_event(event.name, number)
+    kinds = np.array([LEGS.index(name) for name in legs])
+    readers["leg"] = lambda ward, rows, now: kinds[ward.course.leg[rows]]
     return readers
+
+
+def _known(name: str) -> Reader:
+    return lambda ward, rows, now: (
+        ward.covariates[name][rows] if name in ward.covariates else np.full(len(rows), np.nan)
+    )
 
 
 def _latest(place: int) -> Reader:
@@ -66,4 +77,12 @@ _COURSE: dict[str, Reader] = {
     "response": lambda ward, rows, now: ward.rank[rows],
     "relapsed": lambda ward, rows, now: ward.relapsed[rows],
     "in_remission": lambda ward, rows, now: ward.in_remission[rows],
+    "cycle_days": lambda ward, rows, now: now - ward.course.cycle_started[rows],
+    "infused_days": lambda ward, rows, now: now - ward.days["infused_day"][rows],
+    "infused": lambda ward, rows, now: ~np.isnan(ward.days["infused_day"][rows]),
+    "mrd_negative": lambda ward, rows, now: ~np.isnan(ward.days["mrd_day"][rows]),
+    "transplant_planned": lambda ward, rows, now: np.isfinite(ward.agenda["transplant"][rows]),
+    "transplanted": lambda ward, rows, now: ward.transplanted[rows],
+    "supply": lambda ward, rows, now: ward.supply[rows],
+    "relapse_phenotype": lambda ward, rows, now: ward.phenotype[rows],
 }

@@ -39,6 +39,7 @@ class Rounds:
     readers: dict[str, Reader] = field(init=False)
     rule_memory: Memory = field(init=False)
     judgment_memory: Memory = field(init=False)
+    choice_memory: Memory = field(init=False)
     sets: list[tuple[str, Ints, Floats]] = field(default_factory=list)
     adds: list[tuple[str, Ints, Floats]] = field(default_factory=list)
     seen: Flags = field(default_factory=lambda: np.empty(0, bool))
@@ -46,7 +47,9 @@ class Rounds:
     def __post_init__(self) -> None:
         n = len(self.ward)
         observables = [each.name for each in self.protocol.monitoring.observables]
-        self.readers = column_readers(observables, self.binding.events)
+        legs = [leg.name for leg in self.protocol.legs]
+        self.readers = column_readers(self.model.covariates, observables, self.binding.events, legs)
         self.rule_memory = self.binding.rules.memory(n)
         self.judgment_memory = self.binding.judgments.memory(n)
+        self.choice_memory = self.binding.choices.memory(n)
         self.seen = np.zeros(n, bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.dosing.course import NEVER
+from virtuall.dosing.regimen import NEVER
 from virtuall.simulation import treatment
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import admit, note_first

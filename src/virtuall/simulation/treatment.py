@@ -8,11 +8,17 @@ from numpy.typing import NDArray
 from virtuall.clinic.rules import settle
 from virtuall.core.random import uniform
 from virtuall.dosing import course as courses
-from virtuall.dosing.course import NEVER, Action, Phase
+from virtuall.dosing.course import Action, Phase
+from virtuall.dosing.regimen import NEVER
+from virtuall.dosing.supply import SUPPLY
 from virtuall.simulation import next_line, samples
-from virtuall.simulation.orders import carry_out
+from virtuall.simulation.choices import allow_cycles
+from virtuall.simulation.orders import by_leg, carry_out
+from virtuall.simulation.protocol import LYMPHODEPLETION, Leg
 from virtuall.simulation.snapshot import snapshot
 from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import note_first
+from virtuall.texts.rules import Rule
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,42 +38,90 @@ def follow_rules(rounds: Rounds, rows: Ints) -> None:
         return
     time = rounds.ensemble.now[rows]
     seen = snapshot(rounds.readers, ward, rows, time, program.conditions.columns)
-    settled = settle(program.fire(rounds.rule_memory, rows, time, seen, {}), program.rules)
+    applies = rounds.binding.rule_applies[:, ward.course.leg[rows]]
+    settled = settle(program.fire(rounds.rule_memory, rows, time, seen, {}, applies), program.rules)
     overruled = settled.overruled
+    of_main = [leg.main for leg in rounds.protocol.legs for _ in leg.rules]
     for place in np.flatnonzero((settled.stands | overruled).any(axis=1)):
         rule, beaten, these = program.rules[place], overruled[place], settled.stands[place]
         rounds.charts.write(rows[beaten], time[beaten], "overruled", rule.action, rule=rule.name)
-        who, when = rows[these], time[these]
-        if not len(who):
-            continue
+        if these.any():
+            _obey(rounds, rule, of_main[place], rows[these])
+
+
+def _obey(rounds: Rounds, rule: Rule, of_main: bool, rows: Ints) -> None:
+    ward, now = rounds.ward, rounds.ensemble.now
+    if rule.action == "stop" and of_main:
+        stop(rounds, rows, now[rows], rule.name)
+        return
+    for leg, who in by_leg(rounds, rows):
+        when = now[who]
         if rule.action == "stop":
-            stop(rounds, who, when, rule.name)
+            _finish(rounds, leg, who, when, rule.name)
         elif rule.action == "hold":
-            carry_out(rounds, courses.hold(ward.course, rounds.protocol.regimen, who, when, rule.name))
+            carry_out(rounds, courses.hold(ward.course, leg.regimen, who, when, rule.name))
             held = ward.course.phase[who] == Phase.HELD
             ward.agenda["review"][who[held]] = when[held] + 1.0
         else:
-            carry_out(rounds, courses.resume(ward.course, rounds.protocol.regimen, who, when, rule.name))
+            allow_cycles(rounds, who)
+            carry_out(rounds, courses.resume(ward.course, leg.regimen, who, when, rule.name))
 
 
 def dose(rounds: Rounds, rows: Ints) -> None:
     """What the regimen has due; some leave before a further cycle."""
-    if not len(rows):
-        return
-    ward, regimen = rounds.ward, rounds.protocol.regimen
+    if len(rows):
+        for leg, these in by_leg(rounds, rows):
+            _dose(rounds, leg, these)
+
+
+def _dose(rounds: Rounds, leg: Leg, rows: Ints) -> None:
+    ward, regimen = rounds.ward, leg.regimen
     time, action = rounds.ensemble.now[rows], rounds.ward.course.next_action[rows]
     beginning = (action == Action.BEGIN_CYCLE) & (ward.course.cycle[rows] > 0)
     if beginning.any() and regimen.attrition > 0:
-        draw = uniform(rounds.seed, "further cycle", ward.ids[rows], ward.course.cycle[rows])
+        purpose = "further cycle" if leg is rounds.protocol.legs[0] else f"further cycle, {regimen.name}"
+        draw = uniform(rounds.seed, purpose, ward.ids[rows], ward.course.cycle[rows])
         leaves = beginning & (draw < regimen.attrition)
-        stop(rounds, rows[leaves], time[leaves], "no further cycle given")
+        _end(rounds, leg, rows[leaves], time[leaves], "no further cycle given")
         rows, time, action = rows[~leaves], time[~leaves], action[~leaves]
+    begins = rows[action == Action.BEGIN_CYCLE]
+    _note_begin(rounds, leg, begins)
+    allow_cycles(rounds, begins)
     ends = rows[action == Action.END]
     carry_out(rounds, courses.perform(ward.course, regimen, rows, time))
     if len(ends):
-        samples.anchor(rounds, ends, rounds.ensemble.now[ends], "infusion end")
+        if leg.main:
+            samples.anchor(rounds, ends, rounds.ensemble.now[ends], "infusion end")
         last = ends[ward.course.next_action[ends] == Action.NOTHING]
-        stop(rounds, last, rounds.ensemble.now[last], "all cycles given")
+        _end(rounds, leg, last, rounds.ensemble.now[last], "all cycles given")
+
+
+def _note_begin(rounds: Rounds, leg: Leg, rows: Ints) -> None:
+    """What was known before the cells does not speak of their effect."""
+    ward, now = rounds.ward, rounds.ensemble.now
+    if leg.name == LYMPHODEPLETION:
+        note_first(ward, "lymphodepletion_day", rows, now[rows])
+    if leg.main and leg.supply is not None:
+        fresh = rows[ward.supply[rows] != SUPPLY.index("given")]
+        ward.supply[fresh] = SUPPLY.index("given")
+
+
+def _end(rounds: Rounds, leg: Leg, rows: Ints, time: Floats, reason: str) -> None:
+    if leg.main:
+        stop(rounds, rows, time, reason)
+    else:
+        _finish(rounds, leg, rows, time, reason)
+
+
+def _finish(rounds: Rounds, leg: Leg, rows: Ints, time: Floats, reason: str) -> None:
+    """The end of what goes before the therapy: after lymphodepletion the cells, after bridging the wait."""
+    if not len(rows):
+        return
+    carry_out(rounds, courses.stop(rounds.ward.course, leg.regimen, rows, time, reason))
+    place = rounds.protocol.first_leg(leg.step)
+    main = rounds.protocol.legs[place].regimen
+    first = time + main.start if leg.name == LYMPHODEPLETION else np.full(len(rows), NEVER)
+    courses.enter_leg(rounds.ward.course, main, rows, place, first)
 
 
 def stop(rounds: Rounds, rows: Ints, time: Floats, reason: str) -> None:
@@ -77,7 +131,8 @@ def stop(rounds: Rounds, rows: Ints, time: Floats, reason: str) -> None:
     rows, time = rows[on], time[on]
     if not len(rows):
         return
-    carry_out(rounds, courses.stop(ward.course, rounds.protocol.regimen, rows, time, reason))
+    for leg, these in by_leg(rounds, rows):
+        carry_out(rounds, courses.stop(ward.course, leg.regimen, these, rounds.ensemble.now[these], reason))
     _leave_protocol(rounds, rows, time, reason)
     ward.agenda["review"][rows] = NEVER
     ward.deciding[rows] = ~ward.in_remission[rows]
@@ -92,7 +147,7 @@ def never_treat(rounds: Rounds, rows: Ints) -> None:
     """These patients never start: straight to the next line, and they stay in the denominators."""
     if not len(rows):
         return
-    time, regimen = rounds.ensemble.now[rows], rounds.protocol.regimen
+    time, regimen = rounds.ensemble.now[rows], rounds.protocol.legs[0].regimen
     courses.stop(rounds.ward.course, regimen, rows, time, "never treated")
     _leave_protocol(rounds, rows, time, "never treated")
     rounds.charts.write(rows, time, "stop", regimen.product, rule="never treated")
@@ -100,8 +155,10 @@ def never_treat(rounds: Rounds, rows: Ints) -> None:
 
 
 def _leave_protocol(rounds: Rounds, rows: Ints, time: Floats, reason: str) -> None:
-    rounds.ward.days["off_protocol_day"][rows] = time
-    rounds.ward.words["off_protocol_reason"][rows] = reason
+    ward = rounds.ward
+    ward.days["off_protocol_day"][rows] = time
+    ward.words["off_protocol_reason"][rows] = reason
+    ward.agenda["supply"][rows] = ward.agenda["bridging"][rows] = NEVER
 
 
 def _marrow_planned(rounds: Rounds, rows: Ints) -> NDArray[np.bool_]:

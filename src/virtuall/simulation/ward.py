@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.dosing.course import NEVER, Course, begin_course
+from virtuall.core.random import normal
+from virtuall.dosing.course import Course, begin_course
+from virtuall.dosing.regimen import NEVER
 from virtuall.population import Population
 from virtuall.simulation.bind import Binding
 from virtuall.simulation.protocol import Protocol
@@ -15,7 +18,19 @@ from virtuall.simulation.protocol import Protocol
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-TIMERS = ("dose", "review", "transplant", "transplant_end", "next_line", "next_line_end", "grid", "horizon")
+TIMERS = (
+    "dose",
+    "review",
+    "transplant",
+    "transplant_end",
+    "next_line",
+    "next_line_end",
+    "grid",
+    "horizon",
+    "supply",
+    "bridging",
+    "step",
+)
 
 
 @dataclass(eq=False)
@@ -56,6 +71,16 @@ class Ward:
     cells: Floats
     net: Floats
     grid_day: Floats
+    supply: Ints
+    supply_stage: Ints
+    collections: Ints
+    remade: Ints
+    out_of_specification: Flags
+    phenotype: Ints
+    step: Ints
+    next_step: Ints
+    entered: Ints
+    covariates: Mapping[str, Floats]
     days: dict[str, Floats] = field(default_factory=dict)
     words: dict[str, NDArray[np.object_]] = field(default_factory=dict)
 
@@ -72,6 +97,10 @@ FIRST_TIMES = (
     "transplant_day",
     "next_line_day",
     "off_protocol_day",
+    "collected_day",
+    "product_ready_day",
+    "lymphodepletion_day",
+    "infused_day",
     "death_day",
     "last_day",
 )
@@ -91,7 +120,9 @@ def open_ward(
     timers, ends = len(TIMERS), len(TIMERS) + 2 * schedules
     plan = np.full((ends + events, n), NEVER)
     agenda = dict(zip(TIMERS, plan, strict=False))
-    course = begin_course(protocol.regimen, patients.columns["weight"], bsa)
+    first, further = protocol.legs[0].regimen, [leg.regimen for leg in protocol.legs[1:]]
+    luck = normal(patients.seed, "amount given", patients.ids)
+    course = begin_course(first, patients.columns["weight"], bsa, luck, further)
     agenda["dose"][:] = course.next_time
     course.next_time = agenda["dose"]
     ward = Ward(
@@ -124,11 +155,23 @@ def open_ward(
         cells=np.zeros((clones, n)),
         net=np.zeros((clones, n)),
         grid_day=np.zeros(n),
+        supply=none(),
+        supply_stage=none(),
+        collections=none(),
+        remade=none(),
+        out_of_specification=np.zeros(n, bool),
+        phenotype=np.full(n, -1),
+        step=none(),
+        next_step=none(),
+        entered=none(max(len(protocol.steps), 1)),
+        covariates=patients.columns,
     )
     ward.agenda["grid"][:] = 0.0
     ward.agenda["horizon"][:] = days
     ward.days = {name: np.full(n, np.nan) for name in FIRST_TIMES} | {"bed_days": np.zeros(n)}
+    ward.entered[0] = 1
     ward.words = {
+        "supply_failure": np.full(n, "", object),
         "off_protocol_reason": np.full(n, "", object),
         "death_cause": np.full(n, "", object),
         "relapse_phenotype": np.full(n, "", object),
