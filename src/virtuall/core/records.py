@@ -15,8 +15,9 @@ Rows = NDArray[np.int64]
 class Order:
     """One order for several patients at their own present times.
 
-    ``rate`` sets the product's rate of infusion (product units a day) until the next order; ``bolus`` adds an
-    amount (product units) at once. Every order carries the rule that caused it.
+    ``rate`` sets the product's rate of infusion (product units a day) until the next order; ``dose`` infuses an
+    amount (product units) ``over`` so many days; ``bolus`` adds an amount at once. Every order carries the rule that
+    caused it.
     """
 
     rows: Rows
@@ -24,6 +25,7 @@ class Order:
     kind: str
     values: Floats
     rule: str
+    over: float = 0.0
 
 
 @dataclass(frozen=True)

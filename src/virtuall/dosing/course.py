@@ -231,7 +231,7 @@ def _set_rate(course: Course, regimen: Regimen, rows: Rows, rule: str, orders: l
     for number, text in enumerate(regimen.levels):
         these = rows[level == number]
         if len(these):
-            rate = text.rate(course.weight[these], course.bsa[these], regimen.light_below, course.luck[these])
+            rate = text.given(course.weight[these], course.bsa[these], regimen.light_below, course.luck[these])
             orders.append(Order(these, regimen.product, "rate", rate, f"{rule}: {text.name}"))
 
 
@@ -244,9 +244,8 @@ def _give(course: Course, regimen: Regimen, rows: Rows, place: Rows, orders: lis
             orders.append(Order(these, product, "rate", np.zeros(len(these)), "dose is in"))
         for level in (regimen.levels[each] for each in step.levels):
             sizes = (course.weight[these], course.bsa[these], regimen.light_below, course.luck[these])
-            bolus = level.product in regimen.boluses
-            amount = level.given(*sizes) if bolus else level.rate(*sizes)
-            orders.append(Order(these, level.product, "bolus" if bolus else "rate", amount, f"dose: {level.name}"))
+            kind = "bolus" if level.product in regimen.boluses else "dose" if level.over else "rate"
+            orders.append(Order(these, level.product, kind, level.given(*sizes), level.name, level.over or 0.0))
 
 
 def _running(course: Course, regimen: Regimen, rows: Rows, time: Floats, slack: float) -> dict[str, Rows]:

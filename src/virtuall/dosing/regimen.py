@@ -47,11 +47,6 @@ class Level:
             return usual
         return np.where(weight < light_below, self._scaled(self.light_per_area, self.light_cap, bsa), usual)
 
-    def rate(self, weight: Floats, bsa: Floats, light_below: float, luck: Floats) -> Floats:
-        """Product units a day while it runs."""
-        given = self.given(weight, bsa, light_below, luck)
-        return given if self.over is None else given / self.over
-
     def _basis(self, luck: Floats) -> float | Floats:
         basis = next(each for each in (self.fixed, self.per_area, self.per_weight) if each is not None)
         return np.clip(basis * exp(self.spread * luck), self.least, self.most) if self.spread else basis

@@ -24,12 +24,13 @@ def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
     orders, entries = done
     for order in orders:
         rows, product = order.rows, rounds.protocol.products[order.product]
-        if order.kind == "rate":
-            rounds.sets.append((product.input, rows, order.values))
-        else:
+        if order.kind == "bolus":
             rounds.adds.append((product.state, rows, order.values))
+        else:
+            rate = order.values / order.over if order.kind == "dose" else order.values
+            rounds.sets.append((product.input, rows, rate))
         cycle = ward.course.cycle[rows]
-        unit = product.unit if order.kind == "bolus" else product.rate_unit
+        unit = product.rate_unit if order.kind == "rate" else product.unit
         charts.write(rows, now[rows], "order", order.product, order.values, unit, order.rule, cycle)
         if order.product in rounds.protocol.main_products:
             given = order.values > 0

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from virtuall.core.errors import InputError
-from virtuall.dosing.course import Course, begin_course, perform
-from virtuall.simulation.protocol import Protocol
+from virtuall.dosing.course import begin_course, perform
+from virtuall.dosing.supply import Supply
+from virtuall.simulation.protocol import Leg, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("day", "cycle", "what", "product", "amount", "unit", "why")
+Row = tuple[float, int, str, str, float, str, str]
+_HOURS = 24
 
 
 def plan(protocol: Protocol, *, weight: float, bsa: float) -> pd.DataFrame:
     """Every dose of the protocol for one patient, in the order of days from enrollment.
+
+    Waits of a manufactured product are their medians; of cycles with a condition the one without it is shown; the
+    steps of a sequence follow each other as if each condition held at the end of the step before.
 
     Parameters
     ----------
@@ -37,20 +44,75 @@ def plan(protocol: Protocol, *, weight: float, bsa: float) -> pd.DataFrame:
     for name, value in (("weight", weight), ("bsa", bsa)):
         if not 0 < value < np.inf:
             raise InputError(f"{name} must be above 0", given=value)
-    course = begin_course(protocol.legs[0].regimen, np.array([float(weight)]), np.array([float(bsa)]))
-    rows: list[tuple[float, int, str, str, float, str, str]] = []
-    while np.isfinite(course.next_time[0]):
-        rows += _next(course, protocol)
+    rows: list[Row] = []
+    day = 0.0
+    for number in range(max(len(protocol.steps), 1)):
+        if number:
+            step = protocol.steps[number]
+            day += step.washout
+            condition = "" if step.when is None else f"when {step.when.text}"
+            rows.append((day, 0, f"step: {step.name}", "", np.nan, "", condition))
+        leg = protocol.legs[protocol.first_leg(number)]
+        rows += sorted(_step(protocol, leg, day, weight, bsa), key=lambda row: row[0])
+        day = max(row[0] for row in rows)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _next(course: Course, protocol: Protocol) -> list[tuple[float, int, str, str, float, str, str]]:
-    time = course.next_time[[0]].copy()
-    orders, _ = perform(course, protocol.regimen, np.array([0]), time)
-    found = []
-    for order in orders:
-        unit = protocol.products[order.product].unit
-        amount = float(order.values[0])
-        what = "bolus" if order.kind == "bolus" else "infusion" if amount > 0 else "end of infusion"
-        found.append((float(time[0]), int(course.cycle[0]), what, order.product, amount, unit, order.rule))
-    return found
+def _step(protocol: Protocol, leg: Leg, day: float, weight: float, bsa: float) -> Iterator[Row]:
+    """One therapy, with what goes before it."""
+    if leg.supply is None:
+        yield from _course(protocol, leg, day + leg.regimen.start, weight, bsa)
+        return
+    yield from _making(leg.supply, day)
+    collected = day + leg.supply.collect_after
+    if leg.supply.bridging is not None:
+        bridging = protocol.legs[leg.bridging]
+        first = collected + leg.supply.bridging.after + bridging.regimen.start
+        yield from _course(protocol, bridging, first, weight, bsa, cycles=1)
+    ready = collected + sum(stage.floor + stage.median for stage in leg.supply.stages)
+    before = protocol.legs[leg.lymphodepletion]
+    rows = list(_course(protocol, before, ready + before.regimen.start, weight, bsa))
+    yield from rows
+    yield from _course(protocol, leg, rows[-1][0] + leg.regimen.start, weight, bsa)
+
+
+def _making(supply: Supply, day: float) -> Iterator[Row]:
+    day += supply.collect_after
+    yield day, 0, "leukapheresis", "", supply.least, "cell", "at least"
+    for stage in supply.stages:
+        wait = stage.floor + stage.median
+        yield day, 0, stage.name, "", wait, "d", "median of the wait"
+        day += wait
+    yield day, 0, "product ready", "", np.nan, "", ""
+
+
+def _course(
+    protocol: Protocol, leg: Leg, first: float, weight: float, bsa: float, cycles: int | None = None
+) -> Iterator[Row]:
+    course = begin_course(leg.regimen, np.array([float(weight)]), np.array([float(bsa)]))
+    course.next_time[:] = first
+    while np.isfinite(course.next_time[0]) and (cycles is None or course.completed[0] < cycles):
+        time = course.next_time[[0]].copy()
+        orders, _ = perform(course, leg.regimen, np.array([0]), time)
+        for order in orders:
+            product, amount = protocol.products[order.product], float(order.values[0])
+            if order.kind == "rate" and not leg.regimen.lasting and amount == 0 and order.rule == "dose is in":
+                continue  # its length stands beside the dose
+            unit = product.rate_unit if order.kind == "rate" else product.unit
+            yield (
+                float(time[0]),
+                int(course.cycle[0]),
+                _words(order.kind, order.over, amount),
+                order.product,
+                amount,
+                unit,
+                order.rule,
+            )
+
+
+def _words(kind: str, over: float, amount: float) -> str:
+    if kind == "bolus":
+        return "bolus"
+    if kind == "dose":
+        return f"infusion over {over * _HOURS:g} h"
+    return "infusion" if amount > 0 else "end of infusion"
