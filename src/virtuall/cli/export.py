@@ -60,9 +60,9 @@ def sbml(
     else:
         cohort, seed = cohort or DEFAULT_COHORT, DEFAULT_SEED if seed is None else seed
         check_least("the seed", seed, 0)
-        from virtuall.model.shelf import open_shelf
+        from virtuall.cli.library import open_library
 
-        shelf = open_shelf(library or ())
+        shelf = open_library(library)
         shelf.cohort(cohort)
         if protocol is None:
             if days is not None:

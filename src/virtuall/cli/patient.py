@@ -30,17 +30,11 @@ class One:
 def patient(
     where: Annotated[str, typer.Argument(metavar="RESULT|PROTOCOL", help="A result folder, or a protocol.")],
     number: Annotated[int | None, typer.Argument(metavar="[ID]", help="Which patient, from 0.")] = None,
-    cohort: Annotated[
-        str | None, typer.Option(metavar="C", help="With a protocol: the patient's cohort.")
-    ] = None,
+    cohort: Annotated[str | None, typer.Option(metavar="C", help="With a protocol: the patient's cohort.")] = None,
     seed: SeedOption = 1,
     id_: Annotated[int | None, typer.Option("--id", metavar="I", help="The same as ID.")] = None,
-    days: Annotated[
-        float | None, typer.Option(metavar="D", help="With a protocol: how long to simulate.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write the page and the figure.")
-    ] = None,
+    days: Annotated[float | None, typer.Option(metavar="D", help="With a protocol: how long to simulate.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write the page and the figure.")] = None,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -104,9 +98,9 @@ def _simulated(
 ) -> One:
     check_least("the seed", seed, 0)
     check_positive("the days", days)
-    from virtuall.model.shelf import open_shelf
+    from virtuall.cli.library import open_library
 
-    shelf = open_shelf(library)
+    shelf = open_library(library)
     shelf.protocol(protocol)
     if cohort is None:
         allowed = tuple(shelf.cohorts)
@@ -136,13 +130,13 @@ def _drawn(
     """Write the page and the figure into `out`, or else the result folder; the files that were written."""
     if one.signals is None or (out is None and folder is None):
         return []
-    from virtuall.model.shelf import open_shelf
+    from virtuall.cli.library import open_library
     from virtuall.report.patient_figure import patient_figure
     from virtuall.report.patient_page import patient_page
     from virtuall.report.patient_panels import panels_for
 
     title = f"Patient {chosen}"
-    panels = panels_for(one.signals, open_shelf(library))
+    panels = panels_for(one.signals, open_library(library))
     figure = patient_figure(one.signals, one.events, title=title, panels=panels)
     contents = {
         f"patient-{chosen}.html": patient_page(title, sentences, figure, one.facts),

@@ -13,7 +13,9 @@ from virtuall.cli.output import NOTICE, frame_rows, frame_text, print_json
 def plan(
     protocol: Annotated[str, typer.Argument(help="Such as THERAPY/NAME; `virtuall list` names them.")],
     weight: Annotated[float, typer.Option(metavar="KG", help="Body weight.")] = 70.0,
-    bsa: Annotated[float, typer.Option(metavar="M2", help="Body surface.")] = 1.8,
+    bsa: Annotated[
+        float | None, typer.Option(metavar="M2", help="Body surface; needed where a dose goes by it.")
+    ] = None,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -23,9 +25,9 @@ def plan(
     """
     check_positive("the weight", weight)
     check_positive("the body surface", bsa)
-    from virtuall.model.shelf import open_shelf
+    from virtuall.cli.library import open_library
 
-    open_shelf(library or ()).protocol(protocol)
+    open_library(library).protocol(protocol)
     from virtuall.simulation.plan import plan as plan_of
     from virtuall.simulation.protocol import load_protocol
 
@@ -35,4 +37,5 @@ def plan(
         about = {"protocol": protocol, "title": text.title, "weight": weight, "bsa": bsa}
         print_json(about | {"plan": frame_rows(table), "notice": NOTICE})
         return
-    print(f"{text.title}, {weight:g} kg, {bsa:g} m2\n\n{frame_text(table)}\n\n{NOTICE}")
+    size = f"{weight:g} kg" if bsa is None else f"{weight:g} kg, {bsa:g} m2"
+    print(f"{text.title}, {size}\n\n{frame_text(table)}\n\n{NOTICE}")

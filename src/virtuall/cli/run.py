@@ -69,9 +69,9 @@ def run(
     check_least("the seed", seed, 0)
     check_least("the processes", processes, 1)
     check_positive("the days", days)
-    from virtuall.model.shelf import open_shelf
+    from virtuall.cli.library import open_library
 
-    shelf = open_shelf(library or ())
+    shelf = open_library(library)
     shelf.protocol(protocol)
     shelf.cohort(cohort)
     from virtuall.simulation.protocol import load_protocol

@@ -32,9 +32,9 @@ def trial(
     check_least("the replicates", replicates, 1)
     check_least("the processes", processes, 1)
     check_file(report)
-    from virtuall.model.shelf import open_shelf
+    from virtuall.cli.library import open_library
 
-    open_shelf(library or ()).trial(name)  # an unknown name is said before anything heavy is loaded
+    open_library(library).trial(name)  # an unknown name is said before anything heavy is loaded
     from virtuall.trial.run import run_trial
 
     try:

@@ -40,13 +40,13 @@ class Shelf:
     @cached_property
     def files(self) -> dict[str, Path]:
         """Every text by its relative path (with ``/``), sorted by it."""
-        found: dict[str, Path] = {}
-        for root in self.roots:
-            for path in root.rglob("*"):
-                relative = path.relative_to(root)
-                if path.is_file() and not any(part.startswith((".", "__")) for part in relative.parts):
-                    found[relative.as_posix()] = path
-        return dict(sorted(found.items()))
+        return dict(sorted((name, root / name) for root in self.roots for name in _texts_under(root)))
+
+    @cached_property
+    def replaced(self) -> tuple[str, ...]:
+        """The texts that stand in place of one of the same relative path in an earlier folder."""
+        first = {name: root for root in reversed(self.roots) for name in _texts_under(root)}
+        return tuple(name for name, path in self.files.items() if path != first[name] / name)
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Name, time of change (ns) and size (bytes) of every text: another one when a text changes."""
@@ -139,6 +139,11 @@ def open_shelf(library: Sequence[Path | str] = (), *, shipped: bool = True) -> S
             raise InputError(f"library: {what}", given=str(each))
         roots.append(each)
     return Shelf(tuple(roots))
+
+
+def _texts_under(root: Path) -> list[str]:
+    found = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    return [each.as_posix() for each in found if not any(part.startswith((".", "__")) for part in each.parts)]
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:

@@ -243,6 +243,17 @@ def brought_along(model: Model, products: Sequence[str]) -> dict[str, float]:
     return found
 
 
+def _refuse_implausible(model: Model, patients: Population) -> None:
+    for name, known in model.covariates.items():
+        values = patients.columns.get(name, np.empty(0))
+        wrong = np.flatnonzero(~((values >= known.low) & (values <= known.high)))
+        if len(wrong):
+            unit = "" if known.unit == "1" else f" {known.unit}"
+            problem = f"the {name} of patient {patients.ids[wrong[0]]} is not plausible"
+            hint = f"{known.low:g} to {known.high:g}{unit}"
+            raise InputError(problem, given=f"{values[wrong[0]]:g}{unit}", hint=hint)
+
+
 def parameter_rows(model: Model, patients: Population, products: Sequence[str] = ()) -> Floats:
     """Parameter columns of the kernel for these patients, float64[N, P]; constants are left to the kernel.
 
@@ -251,12 +262,13 @@ def parameter_rows(model: Model, patients: Population, products: Sequence[str] =
     Raises
     ------
     InputError
-        When a patient lacks a number, or has one that the model does not know.
+        When a patient lacks a number, has one that the model does not know, or one that is not plausible.
     """
     known: Mapping[str, object] = {**model.values, **model.random, **model.covariates}
     for name in patients.columns:
         if name not in known:
             raise InputError("no such number of the model", given=name, allowed=sorted(known))
+    _refuse_implausible(model, patients)
     constants = {name for name, _ in model.system.constants}
     brought = brought_along(model, products)
     rows = np.zeros((len(patients), len(model.system.parameters)))

@@ -10,6 +10,7 @@ import numpy as np
 from virtuall.core.errors import InputError
 from virtuall.dosing.course import begin_course, perform
 from virtuall.dosing.supply import Supply
+from virtuall.model import load_system
 from virtuall.simulation.protocol import Leg, Protocol
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Row = tuple[float, int, str, str, float, str, str]
 _HOURS = 24
 
 
-def plan(protocol: Protocol, *, weight: float, bsa: float) -> pd.DataFrame:
+def plan(protocol: Protocol, *, weight: float, bsa: float | None = None) -> pd.DataFrame:
     """Every dose of the protocol for one patient, in the order of days from enrollment.
 
     Waits of a manufactured product are their medians; of cycles with a condition the one without it is shown; the
@@ -31,19 +32,24 @@ def plan(protocol: Protocol, *, weight: float, bsa: float) -> pd.DataFrame:
     protocol : Protocol
     weight : float
         kg
-    bsa : float
-        Body surface, m2.
+    bsa : float, optional
+        Body surface, m2; needed where a dose goes by it.
 
     Raises
     ------
     InputError
-        When weight or body surface is not above 0.
+        When the weight is not plausible, or the body surface is missing or not above 0.
     """
     import pandas as pd
 
-    for name, value in (("weight", weight), ("bsa", bsa)):
-        if not 0 < value < np.inf:
-            raise InputError(f"{name} must be above 0", given=value)
+    known = load_system(protocol.library).covariates["weight"]
+    if not known.low <= weight <= known.high:
+        raise InputError("the weight is not plausible", given=weight, hint=f"{known.low:g} to {known.high:g} kg")
+    if bsa is None:
+        _refuse_without_surface(protocol, weight)
+    elif not 0 < bsa < np.inf:
+        raise InputError("bsa must be above 0", given=bsa)
+    surface = np.nan if bsa is None else float(bsa)
     rows: list[Row] = []
     day = 0.0
     for number in range(max(len(protocol.steps), 1)):
@@ -53,9 +59,18 @@ def plan(protocol: Protocol, *, weight: float, bsa: float) -> pd.DataFrame:
             condition = "" if step.when is None else f"when {step.when.text}"
             rows.append((day, 0, f"step: {step.name}", "", np.nan, "", condition))
         leg = protocol.legs[protocol.first_leg(number)]
-        rows += sorted(_step(protocol, leg, day, weight, bsa), key=lambda row: row[0])
+        rows += sorted(_step(protocol, leg, day, weight, surface), key=lambda row: row[0])
         day = max(row[0] for row in rows)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _refuse_without_surface(protocol: Protocol, weight: float) -> None:
+    for leg in protocol.legs:
+        for level in leg.regimen.levels:
+            light = level.light_per_area is not None and weight < leg.regimen.light_below
+            if level.per_area is not None or light:
+                problem = f"the dose '{level.name}' of {level.product} goes by body surface: give it (m2)"
+                raise InputError(problem, where=leg.regimen.position)
 
 
 def _step(protocol: Protocol, leg: Leg, day: float, weight: float, bsa: float) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from virtuall.core.errors import InputError
 from virtuall.core.random import exponential
 from virtuall.engine.kernel import Kernel, build_kernel
-from virtuall.model import Model, load_system
+from virtuall.model import Model, load_system, open_shelf
 from virtuall.population import Population
 from virtuall.simulation import samples, supply
 from virtuall.simulation.bind import bind, parameter_rows
@@ -246,5 +246,6 @@ def provenance(patients: Population, protocol: Protocol, model: Model, rtol: flo
         "cohort": patients.cohort,
         "protocol": protocol.name,
         "fingerprint": model.system.fingerprint(),
+        "replaced_texts": list(open_shelf(protocol.library).replaced),
         "rtol": rtol,
     }
