@@ -102,7 +102,8 @@ def test_an_added_blood_count_that_no_rule_reads_changes_no_fate(protocol: Proto
 def test_two_protocols_are_the_same_until_the_first_different_order() -> None:
     patients = va.sample("adult_relapsed", 50, seed=7)
     one, other = (va.load_protocol(name) for name in ("blinatumomab/relapsed", "blinatumomab/mrd_positive"))
-    other = dataclasses.replace(other, response=one.response, rules=one.rules)
+    legs = (dataclasses.replace(other.legs[0], rules=one.rules),)
+    other = dataclasses.replace(other, response=one.response, legs=legs)
     results = [va.simulate(patients, each, days=30.0, every=0.25) for each in (one, other)]
     start = one.regimen.start
     before = results[0].signals.time.values <= start

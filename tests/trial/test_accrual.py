@@ -28,9 +28,7 @@ def test_each_replicate_is_cut_at_its_own_number_of_deaths(trial: Trial) -> None
     for _, replicate in known.groupby("replicate"):
         assert replicate["death_day"].notna().sum() == 248
         assert replicate["cut_day"].nunique() == 1
-        assert (replicate["accrual_day"] + replicate["follow_up"]).max() <= replicate["cut_day"].iloc[
-            0
-        ] + 1e-9
+        assert (replicate["accrual_day"] + replicate["follow_up"]).max() <= replicate["cut_day"].iloc[0] + 1e-9
 
 
 def test_what_comes_after_the_end_of_follow_up_is_not_known() -> None:

@@ -47,6 +47,14 @@ response_by = "12 week"
 burden = [0.05, 0.5, 1.01]
 """
 
+EVENTS_TO_THE_END = """
+[events]
+after = "42 d"
+to_the_end = ["late"]
+
+[figures]
+"""
+
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "trials" / "made_up" / "design.toml"
@@ -63,6 +71,14 @@ def test_a_design_is_read(tmp_path: Path) -> None:
     assert design.figures.response_by == 84
 
 
+def test_data_can_be_cut_on_a_day_and_some_events_count_to_the_end(tmp_path: Path) -> None:
+    text = TEXT.replace("deaths = 12", 'after = "40 month"').replace("[figures]", EVENTS_TO_THE_END, 1)
+    design = read_design(written(tmp_path, text))
+    assert design.deaths is None
+    assert design.cut_after == pytest.approx(40 * 30.4375)
+    assert (design.events_after, design.events_to_the_end) == (42, ("late",))
+
+
 def test_the_users_own_library_adds_a_trial(tmp_path: Path) -> None:
     written(tmp_path, TEXT)
     assert load_design("made_up", [tmp_path]).arms[1].protocol == "a/c"
@@ -73,6 +89,8 @@ def test_the_users_own_library_adds_a_trial(tmp_path: Path) -> None:
     [
         ('name = "two"', 'name = "one"', "two arms have one name"),
         ("deaths = 12", "deaths = 31", "more deaths than patients"),
+        ("deaths = 12", 'deaths = 12\nafter = "40 month"', "give deaths or after"),
+        ("deaths = 12", 'follow_up = "9 month"', "give deaths or after"),
         ("never_treated = 5", "never_treated = 21", "must be at most 20"),
         ("size = 10", "size = 0", "must be at least 1"),
         ('period = "10 month"', 'period = "10 kg"', "design.toml:"),
@@ -111,6 +129,19 @@ def test_tower_has_the_published_sizes() -> None:
     assert [round(arm.size * arm.never_treated) for arm in design.arms] == [4, 25]
     assert design.deaths == 248
     assert design.accrual == pytest.approx(20.5 * 30.4375)
+
+
+def test_inovate_has_the_published_sizes() -> None:
+    design = load_design("inovate")
+    assert [arm.size for arm in design.arms] == [164, 162]
+    assert [round(arm.size * arm.never_treated) for arm in design.arms] == [0, 19]
+
+
+@pytest.mark.parametrize(("name", "enrolled"), [("eliana", 92), ("zuma3", 71), ("felix", 153)])
+def test_trials_of_cells_have_one_arm_of_everybody_enrolled(name: str, enrolled: int) -> None:
+    design = load_design(name)
+    assert [arm.size for arm in design.arms] == [enrolled]
+    assert design.arms[0].never_treated == 0, "who is never infused comes of the simulation"
 
 
 def test_the_grid_of_a_check_holds_every_time_a_row_reads() -> None:

@@ -116,12 +116,8 @@ def test_duration_of_remission_counts_from_remission_of_responders() -> None:
 
 
 def test_odds_ratio_and_its_empty_cells() -> None:
-    low = group(
-        best_response=["CR", "CR", "CR", "none"], response_day=[9, 9, 9, NEVER], cr_day=[9, 9, 9, NEVER]
-    )
-    high = group(
-        best_response=["CR", "none", "none"], response_day=[9, NEVER, NEVER], cr_day=[9, NEVER, NEVER]
-    )
+    low = group(best_response=["CR", "CR", "CR", "none"], response_day=[9, 9, 9, NEVER], cr_day=[9, 9, 9, NEVER])
+    high = group(best_response=["CR", "none", "none"], response_day=[9, NEVER, NEVER], cr_day=[9, NEVER, NEVER])
     assert endpoints.odds_ratio(low, high, of="response") == pytest.approx(3 / 1 / (1 / 2))
     none = group(death_day=[1.0, 2.0])
     assert endpoints.odds_ratio(low, none, of="response") == pytest.approx(3.5 / 1.5 / (0.5 / 2.5))

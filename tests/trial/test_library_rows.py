@@ -13,7 +13,8 @@ from virtuall.trial.published import read_published
 from virtuall.trial.scoring import check_units
 
 TRIALS = Path(str(files("virtuall"))) / "library" / "trials"
-FOLDERS = ("tower", "pooled_relapsed", "pk_label", "mt103_202_pd", "nhl_il6")
+CELLS = ("eliana", "zuma3", "felix")
+FOLDERS = ("tower", "inovate", *CELLS, "pooled_relapsed", "pk_label", "mt103_202_pd", "nhl_il6")
 TARGETS = Path(__file__).parents[3] / "shared" / "evidence" / "targets.csv"
 
 
@@ -32,6 +33,26 @@ def test_every_survival_and_response_row_of_tower_is_computed() -> None:
     wanted = {f"T{number:04d}" for number in (*range(39, 70), *range(599, 603))}
     assert wanted <= {row.target for row in published}
     assert wanted <= computed
+
+
+def test_every_survival_and_response_row_of_inovate_is_computed() -> None:
+    mapped = read_mapping(TRIALS / "inovate" / "endpoints.toml")
+    computed = {target for row in mapped.rows for target in row.targets}
+    genetics, at_the_end = range(403, 409), 396
+    wanted = [n for n in (*range(381, 433), *range(918, 924)) if n not in genetics and n != at_the_end]
+    assert {f"T{number:04d}" for number in wanted} <= computed
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_trials_of_cells_keep_both_denominators(name: str) -> None:
+    rows = read_mapping(TRIALS / name / "endpoints.toml").rows
+    infused = {row.endpoint for row in rows if row.since == "infused_day"}
+    assert infused >= {"response_share", "survival_median", "event_share"}
+    assert any(row.endpoint == "happened_share" and not row.since for row in rows)
+
+
+def test_what_only_validates_is_told_so() -> None:
+    assert {row.use for row in read_published(TRIALS / "felix" / "published.csv")} == {"validate"}
 
 
 @pytest.mark.skipif(not TARGETS.exists(), reason="the collected evidence lies beside the repository only")

@@ -60,9 +60,7 @@ def fake_simulate(patients: Any, protocol: Any, **options: Any) -> SimpleNamespa
     answered = ids[responds]
     events = pd.concat(
         [
-            pd.DataFrame(
-                {"patient": ids[::7], "day": 3.0, "kind": "crs", "what": "crs", "value": 3.0, "cycle": 1}
-            ),
+            pd.DataFrame({"patient": ids[::7], "day": 3.0, "kind": "crs", "what": "crs", "value": 3.0, "cycle": 1}),
             pd.DataFrame(
                 {"patient": answered, "day": 30.0, "kind": "response", "what": "CR", "value": 0.0, "cycle": 1}
             ),
@@ -72,16 +70,11 @@ def fake_simulate(patients: Any, protocol: Any, **options: Any) -> SimpleNamespa
     names, times = options.get("record") or (), options.get("times", np.arange(2.0))
     units = {"cd8_blood": "cell/uL", "b_cells_blood": "cell/uL"}
     signals = xr.Dataset(
-        {
-            name: (("patient", "time"), _trace(ids, seed, times), {"units": units.get(name, "pg/mL")})
-            for name in names
-        },
+        {name: (("patient", "time"), _trace(ids, seed, times), {"units": units.get(name, "pg/mL")}) for name in names},
         coords={"patient": ids, "time": times},
     )
     provenance = {"versions": {"virtuall": "0"}, "fingerprint": "abc", "protocol": protocol.name}
-    return SimpleNamespace(
-        outcomes=outcomes, events=events, signals=signals, provenance=provenance, protocol=protocol
-    )
+    return SimpleNamespace(outcomes=outcomes, events=events, signals=signals, provenance=provenance, protocol=protocol)
 
 
 def _trace(ids: np.ndarray, seed: int, times: np.ndarray) -> np.ndarray:
@@ -91,9 +84,9 @@ def _trace(ids: np.ndarray, seed: int, times: np.ndarray) -> np.ndarray:
 
 
 def fake_protocol(name: str, library: Any = ()) -> SimpleNamespace:
-    level = SimpleNamespace(rate=lambda weight, bsa, light: np.full(bsa.shape, 28.0))
-    cycle = SimpleNamespace(steps=[SimpleNamespace(level=0)], infusion=7.0)
-    regimen = SimpleNamespace(levels=[level], cycle=lambda number: cycle, start=0.0, light_below=0.0)
+    level = SimpleNamespace(given=lambda weight, bsa, light, luck: np.full(bsa.shape, 28.0))
+    cycle = SimpleNamespace(steps=[SimpleNamespace(levels=(0,))], infusion=7.0)
+    regimen = SimpleNamespace(levels=[level], cycles=[cycle], start=0.0, light_below=0.0)
     return SimpleNamespace(name=name, regimen=regimen)
 
 
@@ -175,11 +168,7 @@ def test_the_page_of_a_trial_with_its_checks() -> None:
     from virtuall.report.trial_page import trial_page
 
     html = trial_page(result_of(3), [check_of("mt103_202_pd"), check_of("nhl_il6"), check_of("pk_label")])
-    assert (
-        "TOWER on virtual patients" in html
-        and "248 deaths" in html
-        and "published follow-up 11.7 months" in html
-    )
+    assert "TOWER on virtual patients" in html and "248 deaths" in html and "published follow-up 11.7 months" in html
     assert html.count("<svg") >= 8
     for words in ("Overall survival", "Event-free survival", "IL-6 under a flat dose", "published 228 pg/mL"):
         assert words in html

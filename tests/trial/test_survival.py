@@ -47,21 +47,15 @@ def test_lifelines_agrees(seed: int, whole_days: bool) -> None:
     days, event, member = drawn(seed, whole_days=whole_days)
     assert median_survival(days, event) == pytest.approx(judge.judged_median(days, event), rel=1e-12)
     for day in (0, 33.3, 180, 5000):
-        assert survival_at(days, event, day) == pytest.approx(
-            judge.judged_survival_at(days, event, day), rel=1e-12
-        )
-    assert hazard_ratio(days, event, member) == pytest.approx(
-        judge.judged_hazard_ratio(days, event, member), rel=1e-6
-    )
+        assert survival_at(days, event, day) == pytest.approx(judge.judged_survival_at(days, event, day), rel=1e-12)
+    assert hazard_ratio(days, event, member) == pytest.approx(judge.judged_hazard_ratio(days, event, member), rel=1e-6)
 
 
 def test_lifelines_agrees_with_many_failures_on_day_zero() -> None:
     days, event, member = drawn(9)
     failed = np.random.default_rng(1).random(days.size) < np.where(member, 0.5, 0.7)
     days, event = np.where(failed, 0.0, days), event | failed
-    assert hazard_ratio(days, event, member) == pytest.approx(
-        judge.judged_hazard_ratio(days, event, member), rel=1e-6
-    )
+    assert hazard_ratio(days, event, member) == pytest.approx(judge.judged_hazard_ratio(days, event, member), rel=1e-6)
 
 
 def test_the_ratio_is_found_again_and_turns_over_with_the_groups() -> None:

@@ -48,15 +48,18 @@ def problems_of(library: list[Path]) -> list[str]:
 
 def _together(library: list[Path]) -> list[VirtuallError]:
     """What is wrong between texts: a protocol, a trial or its published rows that cannot be put together."""
+    from virtuall.cli.library import open_library
     from virtuall.core.errors import VirtuallError
-    from virtuall.model.shelf import open_shelf
+    from virtuall.model import load_system
+    from virtuall.simulation.bind import bind
     from virtuall.simulation.protocol import load_protocol
     from virtuall.trial.design import load_design
     from virtuall.trial.run import read_rows
 
-    shelf = open_shelf(library)
+    shelf = open_library(library)
+    model = load_system(library)
     whole: list[tuple[Callable[[str, list[Path]], object], Iterable[str]]] = [
-        (load_protocol, shelf.protocols),
+        (lambda name, folders: bind(model, load_protocol(name, folders)), shelf.protocols),
         (load_design, shelf.trials),
         (read_rows, [name.split("/")[1] for name in shelf.matching("trials/*/endpoints.toml")]),
     ]
@@ -79,6 +82,7 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
     from virtuall.trial.design import read_design
     from virtuall.trial.mapping import read_mapping
     from virtuall.trial.published import read_published
+    from virtuall.trial.reporting import CELLS, COMPARISON, read_cells, read_comparison
 
     return {
         **checkers(tuple(library)),
@@ -88,4 +92,6 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
         "trials/*/published.csv": read_published,
         **SHEETS,
         PANELS: read_panels,
+        COMPARISON: read_comparison,
+        CELLS: read_cells,
     }

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virtuall.cli.options import JsonOption, LibraryOption, check_least
+from virtuall.cli.options import AsOfOption, JsonOption, LibraryOption, check_least
 from virtuall.cli.output import NOTICE, print_json
 
 if TYPE_CHECKING:
     from virtuall.trial.scoring import TrialRow
 
+# Lines of text are as wide as the terminal, within what can be read.
+_NARROWEST, _WIDEST = 40, 100
+
 
 def explain(
     name: Annotated[str, typer.Argument(help="A therapy or toxicity, or its trade name.")],
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", metavar="DATE", help="What was known and approved on that day (YYYY-MM-DD)."),
-    ] = None,
+    as_of: AsOfOption = None,
     simulate: Annotated[
         int,
         typer.Option(metavar="R", help="Run R replicates of its trials, for simulated figures."),
@@ -31,6 +31,8 @@ def explain(
     Every statement stands with its source, as known and approved on a day: today, or that of --as-of.
     """
     check_least("the replicates", simulate, 0)
+    import shutil
+
     from virtuall.model.shelf import open_shelf
     from virtuall.report.explain import day_of, find_sheet, sheet_json, sheet_text
 
@@ -48,4 +50,5 @@ def explain(
     if json:
         print_json(sheet_json(sheet, shelf, day, simulated) | {"notice": NOTICE})
     else:
-        print(sheet_text(sheet, shelf, day, simulated) + f"\n\n{NOTICE}")
+        width = min(shutil.get_terminal_size((_WIDEST, 1)).columns, _WIDEST)
+        print(sheet_text(sheet, shelf, day, simulated, width=max(width, _NARROWEST)) + f"\n\n{NOTICE}")

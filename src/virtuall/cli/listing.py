@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from virtuall.cli.options import JsonOption, LibraryOption
 from virtuall.cli.output import NOTICE, print_json
@@ -27,7 +27,7 @@ def list_names(library: LibraryOption = None, json: JsonOption = False) -> None:
         "therapies": _folders(shelf, "therapies"),
         "toxicities": _folders(shelf, "toxicities"),
         "support": _folders(shelf, "support"),
-        "fact sheets": {name.split("/")[1]: "" for name in shelf.matching("*/*/explain.toml")},
+        "fact sheets": _sheets(shelf),
         "modules": dict.fromkeys(shelf.modules, ""),
     }
     if json:
@@ -49,19 +49,36 @@ def _folders(shelf: Shelf, kind: str) -> dict[str, str]:
     for relative, path in shelf.files.items():
         parts = relative.split("/")
         if parts[0] == kind and len(parts) > 2:
-            title = _title(path) if parts[2] == "product.toml" else ""
+            title = _title(path) if parts[2] in ("product.toml", "explain.toml") else ""
             found[parts[1]] = title or found.get(parts[1], "")
     return found
 
 
-def _title(path: Path) -> str:
-    """The title of a text, or its doc; nothing when it cannot be read: `check` says why."""
-    import tomllib
+def _sheets(shelf: Shelf) -> dict[str, str]:
+    """Fact sheets by name, with their titles and the trade names."""
+    terms = shelf.files.get("terms.toml")
+    names = _text(terms).get("names", {}) if terms else {}
+    found: dict[str, str] = {}
+    for relative, path in shelf.matching("*/*/explain.toml").items():
+        name = relative.split("/")[1]
+        brands = ", ".join(names.get(name, {}).get("brands", ()))
+        found[name] = _title(path) + (f" ({brands})" if brands else "")
+    return found
 
-    try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
+
+def _title(path: Path) -> str:
+    """The title of a text, or its doc; nothing when it has none."""
+    text = _text(path)
     first = next((table for table in text.values() if isinstance(table, dict)), {})
     words = (table.get(key) for table in (text, first) for key in ("title", "doc"))
     return next((word for word in words if isinstance(word, str)), "")
+
+
+def _text(path: Path) -> dict[str, Any]:
+    """A text as it stands; nothing when it cannot be read: `check` says why."""
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

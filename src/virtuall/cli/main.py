@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from virtuall.cli import check, explain, export, listing, patient, plan, replay, run, sbml, trial
+from virtuall.cli import (
+    cells,
+    check,
+    compare,
+    eligible,
+    explain,
+    export,
+    listing,
+    patient,
+    plan,
+    replay,
+    run,
+    sbml,
+    trial,
+)
 from virtuall.cli.output import NOTICE, remark
 from virtuall.core.errors import VirtuallError
 
@@ -40,6 +54,9 @@ for _name, _function in (
     ("patient", patient.patient),
     ("replay", replay.replay),
     ("trial", trial.trial),
+    ("compare", compare.compare),
+    ("cells", cells.cells),
+    ("eligible", eligible.eligible),
     ("explain", explain.explain),
     ("list", listing.list_names),
     ("check", check.check_texts),

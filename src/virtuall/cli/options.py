@@ -12,8 +12,10 @@ LibraryOption = Annotated[
     list[Path] | None,
     typer.Option("--library", metavar="DIR", help="A folder of your own texts, laid over the shipped ones."),
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="What was known and approved on that day (YYYY-MM-DD)."),
 ]
 # A few cores at most: more workers than that wait for each other.
 ALL_CORES = min(os.cpu_count() or 1, 8)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from virtuall.cli.label import OffLabelOption, refuse_ages_off_label
 from virtuall.cli.options import JsonOption, LibraryOption, SeedOption, check_least, check_positive
 from virtuall.cli.output import NOTICE, frame_rows, print_json, write_text
 from virtuall.core.errors import InputError, StoreError
@@ -35,6 +36,7 @@ def patient(
     id_: Annotated[int | None, typer.Option("--id", metavar="I", help="The same as ID.")] = None,
     days: Annotated[float | None, typer.Option(metavar="D", help="With a protocol: how long to simulate.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write the page and the figure.")] = None,
+    off_label: OffLabelOption = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -50,7 +52,7 @@ def patient(
     elif cohort is None and Path(where).is_dir():
         raise StoreError("not a result folder: it has no manifest.json", where=where)
     else:
-        one = _simulated(where, cohort, seed, chosen, days, library or [])
+        one = _simulated(where, cohort, seed, chosen, days, library or [], off_label)
     from virtuall.report.patient_story import patient_story
 
     sentences = patient_story(one.outcome, one.events)
@@ -94,7 +96,13 @@ def _stored(folder: Path, chosen: int) -> One:
 
 
 def _simulated(
-    protocol: str, cohort: str | None, seed: int, chosen: int, days: float | None, library: list[Path]
+    protocol: str,
+    cohort: str | None,
+    seed: int,
+    chosen: int,
+    days: float | None,
+    library: list[Path],
+    off_label: bool,
 ) -> One:
     check_least("the seed", seed, 0)
     check_positive("the days", days)
@@ -110,8 +118,11 @@ def _simulated(
     from virtuall.simulation.protocol import load_protocol
     from virtuall.simulation.simulate import simulate
 
+    text = load_protocol(protocol, library=library)
+    if not off_label:
+        refuse_ages_off_label(shelf, text, cohort, 1, seed, None, library, first=chosen)
     patients = sample(cohort, 1, seed, library=library, first=chosen)
-    result = simulate(patients, load_protocol(protocol, library=library), days=days)
+    result = simulate(patients, text, days=days)
     return One(
         outcome=_row(result.outcomes),
         events=result.events,

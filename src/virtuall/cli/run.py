@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from virtuall.cli.label import OffLabelOption, refuse_ages_off_label
 from virtuall.cli.options import (
+    AsOfOption,
     JsonOption,
     LibraryOption,
     ProcessesOption,
@@ -58,6 +60,8 @@ def run(
     processes: ProcessesOption = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier result in DIR.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in DIR.")] = False,
+    as_of: AsOfOption = None,
+    off_label: OffLabelOption = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -77,6 +81,8 @@ def run(
     from virtuall.simulation.protocol import load_protocol
 
     text = load_protocol(protocol, library=library or ())
+    if not off_label:
+        refuse_ages_off_label(shelf, text, cohort, n, seed, as_of, library or [])
     check_room(out, n, text, days)
     from virtuall.store import create
     from virtuall.store import resume as resume_run

@@ -40,7 +40,8 @@ class Shelf:
     @cached_property
     def files(self) -> dict[str, Path]:
         """Every text by its relative path (with ``/``), sorted by it."""
-        return dict(sorted((name, root / name) for root in self.roots for name in _texts_under(root)))
+        found = {name: root / name for root in self.roots for name in _texts_under(root)}  # the later folder wins
+        return dict(sorted(found.items()))
 
     @cached_property
     def replaced(self) -> tuple[str, ...]:

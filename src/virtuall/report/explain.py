@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from virtuall.core.errors import InputError, Problems, TextError, VirtuallError
+from virtuall.core.errors import InputError, Problems, TextError, VirtuallError, nearest
 from virtuall.model.shelf import REFERENCES, Shelf
 from virtuall.report.words import number_words, simulated_words, verdict_words
 from virtuall.texts.references import Reference, read_references
@@ -25,8 +26,11 @@ _YEAR = re.compile(r"\s*\d{4}\s*")
 _DATED = ("valid_from", "valid_to")
 _STATEMENT = ("topic", "text", "source", "mark", "status", "why", *_DATED)
 _NEEDED = ("topic", "text", "source")
-_FIGURES = ("trial", "arm", *_DATED)
+_FIGURES = ("trial", "arm", "targets", *_DATED)
 _NAMES = ("brands", "also")
+_SHEETS = f"*/*/{SHEET}"
+_USE = "Use"
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,16 @@ class Statement(Dated):
 
 @dataclass(frozen=True)
 class Figures(Dated):
-    """Which published figures belong to a sheet: those of an arm of a trial."""
+    """Which published figures belong to a sheet: those of a trial and, where named, of an arm or of some targets."""
 
     trial: str
     arm: str
+    targets: tuple[str, ...] = ()
+
+    def has(self, row: Published) -> bool:
+        """Whether a row is one of them."""
+        named = row.target in self.targets if self.targets else True
+        return row.scored and named and self.arm in ("", row.arm)
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,8 @@ class Sheet:
     statements : tuple of Statement
         In the order of the text.
     figures : tuple of Figures
+    shares : tuple of str
+        Other sheets, of the kind that this is one of: their statements hold for it too.
     """
 
     name: str
@@ -91,6 +103,7 @@ class Sheet:
     summary: str
     statements: tuple[Statement, ...]
     figures: tuple[Figures, ...]
+    shares: tuple[str, ...] = ()
 
     def topics(self, day: datetime.date) -> dict[str, list[Statement]]:
         """What holds on a day, by topic."""
@@ -121,15 +134,13 @@ def read_sheet(path: Path) -> Sheet:
     head = text.data.get("sheet", {})
     if not isinstance(head, dict):
         raise TextError("[sheet] is a table", where=text.file)
-    _known(text, ("sheet",), head, ("title", "summary"), problems, needed=("title", "summary"))
+    _known(text, ("sheet",), head, ("title", "summary", "shares"), problems, needed=("title", "summary"))
     statements, figures = [], []
     for place, entry in enumerate(_entries(text, "statement", problems)):
         here = ("statement", place)
         _known(text, here, entry, _STATEMENT, problems, needed=_NEEDED)
         if entry.get("mark") not in MARKS:
-            problems.append(
-                TextError("unknown mark", given=entry.get("mark"), allowed=MARKS, where=text.where(here))
-            )
+            problems.append(TextError("unknown mark", given=entry.get("mark"), allowed=MARKS, where=text.where(here)))
         source = entry.get("source", ())
         statements.append(
             Statement(
@@ -143,12 +154,14 @@ def read_sheet(path: Path) -> Sheet:
         )
     for place, entry in enumerate(_entries(text, "figures", problems)):
         here = ("figures", place)
-        _known(text, here, entry, _FIGURES, problems, needed=("trial", "arm"))
-        dates = _dates(text, here, entry, problems)
-        figures.append(Figures(**dates, trial=str(entry.get("trial")), arm=str(entry.get("arm"))))
+        _known(text, here, entry, _FIGURES, problems, needed=("trial",))
+        dates, targets = _dates(text, here, entry, problems), tuple(entry.get("targets", ()))
+        trial, arm = str(entry.get("trial")), str(entry.get("arm", ""))
+        figures.append(Figures(**dates, trial=trial, arm=arm, targets=targets))
     if problems:
         raise Problems(problems)
-    return Sheet(path.parent.name, head["title"], head["summary"], tuple(statements), tuple(figures))
+    name, shares = path.parent.name, tuple(head.get("shares", ()))
+    return Sheet(name, head["title"], head["summary"], tuple(statements), tuple(figures), shares)
 
 
 def read_terms(path: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -172,9 +185,7 @@ def read_terms(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     editions = {str(day): str(words) for day, words in text.data.get("editions", {}).items()}
     for day in editions:
         if _date(day) is None:
-            problems.append(
-                TextError("not a day, YYYY-MM-DD", given=day, where=text.where(("editions", day)))
-            )
+            problems.append(TextError("not a day, YYYY-MM-DD", given=day, where=text.where(("editions", day))))
     names: dict[str, str] = {}
     for name, entry in text.data.get("names", {}).items():
         _known(text, ("names", name), entry, _NAMES, problems)
@@ -186,7 +197,7 @@ def read_terms(path: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 # Readers for `virtuall.model.check`.
-CHECKERS: dict[str, Any] = {f"*/*/{SHEET}": read_sheet, TERMS: read_terms}
+CHECKERS: dict[str, Any] = {_SHEETS: read_sheet, TERMS: read_terms}
 
 
 def day_of(given: str | None, shelf: Shelf) -> datetime.date:
@@ -212,24 +223,57 @@ def day_of(given: str | None, shelf: Shelf) -> datetime.date:
 
 
 def find_sheet(name: str, shelf: Shelf) -> Sheet:
-    """Find a sheet by the name of its folder, or by another name of the same thing; case does not count.
+    """Find a sheet by the name of its folder, or by another name of the same thing.
+
+    Case does not count, nor whether words are joined by blanks, hyphens or underscores. The statements of the
+    sheets that it shares stand in it too.
 
     Raises
     ------
     InputError
         When there is none; the nearest name is offered.
     """
-    sheets = {relative.split("/")[1]: path for relative, path in shelf.matching(f"*/*/{SHEET}").items()}
+    sheets = _sheets(shelf)
     others = read_terms(shelf.file(TERMS))[1] if TERMS in shelf.files else {}
-    wanted = name.strip().lower()
-    wanted = others.get(wanted, re.sub(r"[\s-]+", "_", wanted))
+    wanted = {_plain(other): folder for other, folder in others.items()}.get(_plain(name), _plain(name))
     if wanted not in sheets:
-        raise InputError("there is no fact sheet of that name", given=name, allowed=tuple(sheets))
-    return read_sheet(sheets[wanted])
+        near = nearest(name, (*sheets, *others))
+        allowed = (*sheets, *([near] if near in others else []))
+        raise InputError("there is no fact sheet of that name", given=name, allowed=allowed)
+    sheet = read_sheet(sheets[wanted])
+    for other in sheet.shares:
+        if other not in sheets:
+            where = f"{sheets[wanted]}: shares"
+            raise TextError("there is no fact sheet of that name", given=other, allowed=tuple(sheets), where=where)
+        sheet = replace(sheet, statements=_merged(sheet.statements, read_sheet(sheets[other]).statements))
+    return sheet
+
+
+def products_of(sheet: Sheet, shelf: Shelf, day: datetime.date) -> list[dict[str, str]]:
+    """Those that share a sheet, such as the products of a kind of therapy, with their status on a day.
+
+    Returns
+    -------
+    list of dict of str to str
+        ``name`` of the folder, ``title``, and ``status`` in words ("" where nothing is said of their use).
+    """
+    found = []
+    for path in _sheets(shelf).values():
+        other = read_sheet(path)
+        if sheet.name in other.shares:
+            uses = [each for each in other.topics(day).get(_USE, ()) if each.status]
+            status = _status(uses[0]) if uses else ""
+            found.append({"name": other.name, "title": _named(other, shelf), "status": status})
+    return found
 
 
 def sheet_text(
-    sheet: Sheet, shelf: Shelf, day: datetime.date, simulated: Mapping[str, TrialRow] | None = None
+    sheet: Sheet,
+    shelf: Shelf,
+    day: datetime.date,
+    simulated: Mapping[str, TrialRow] | None = None,
+    *,
+    width: int = _WIDTH,
 ) -> str:
     """The sheet for a terminal, as known on a day.
 
@@ -241,16 +285,24 @@ def sheet_text(
     day : datetime.date
     simulated : mapping of str to TrialRow, optional
         By target: what stands beside the published figures.
+    width : int
+        Of a line, in characters.
     """
-    lines = [f"{_named(sheet, shelf)}, as known on {day.isoformat()}", "", *_wrapped(sheet.summary, "", "")]
+    lines = _wrapped(f"{_named(sheet, shelf)}, as known on {day.isoformat()}", "", "  ", width)
+    lines += ["", *_wrapped(sheet.summary, "", "", width)]
+    if products := products_of(sheet, shelf, day):
+        lines += ["", "Products"]
+        for product in products:
+            words = f"{product['title']}: {product['status']}" if product["status"] else product["title"]
+            lines += _wrapped(words, "  - ", "    ", width)
     for topic, statements in sheet.topics(day).items():
         lines += ["", topic]
         for statement in statements:
-            lines += _wrapped(f"{statement.text}{_tail(statement)}", "  - ", "    ")
-    lines += _figures_text(sheet, shelf, day, simulated or {})
-    lines += ["", "Sources (V read in the source, M recalled, D derived, A assumption)"]
+            lines += _wrapped(f"{statement.text}{_tail(statement)}", "  - ", "    ", width)
+    lines += _figures_text(sheet, shelf, day, simulated or {}, width)
+    lines += ["", *_wrapped("Sources (V read in the source, M recalled, D derived, A assumption)", "", "  ", width)]
     for key, words in _sources(sheet, shelf, day).items():
-        lines += _wrapped(f"[{key}] {words}", "  ", "    ")
+        lines += _wrapped(f"[{key}] {words}", "  ", "    ", width)
     return "\n".join(lines)
 
 
@@ -265,6 +317,7 @@ def sheet_json(
         "also": _other_names(sheet, shelf),
         "as_of": day.isoformat(),
         "summary": sheet.summary,
+        "products": products_of(sheet, shelf, day),
         "statements": [
             {
                 "topic": topic,
@@ -284,33 +337,39 @@ def sheet_json(
 
 
 def published_of(sheet: Sheet, shelf: Shelf, day: datetime.date) -> list[Published]:
-    """The published figures that count, of the arms of a sheet."""
+    """The published figures of a sheet that count."""
     found: list[Published] = []
     for figures in sheet.figures_on(day):
         table = shelf.file(f"trials/{figures.trial}/published.csv")
-        found += [row for row in read_published(table) if row.arm == figures.arm and row.scored]
+        rows = [row for row in read_published(table) if figures.has(row)]
+        found += sorted(rows, key=lambda row: figures.targets.index(row.target)) if figures.targets else rows
     return found
 
 
 def _figures_text(
-    sheet: Sheet, shelf: Shelf, day: datetime.date, simulated: Mapping[str, TrialRow]
+    sheet: Sheet, shelf: Shelf, day: datetime.date, simulated: Mapping[str, TrialRow], width: int
 ) -> list[str]:
     rows = published_of(sheet, shelf, day)
     if not rows:
         return []
     lines = ["", "Figures: published" + (", and simulated (with 95 % of the trials)" if simulated else "")]
-    for row in rows:
-        when = "" if row.timepoint in ("", "baseline") else f", {row.timepoint}"
-        words = f"{row.endpoint.replace('_', ' ')}{when}: {number_words(row.value)} {row.unit}".rstrip()
-        if row.target in simulated:
-            other = simulated[row.target]
-            words += f"; simulated {simulated_words(other)}"
-            if other.inside is not None and other.low != other.high:  # one replicate has no interval
-                words += f", {verdict_words(other)}"
-        lines += _wrapped(f"{words} [{row.target}, {row.mark}]", "  - ", "    ")
+    for (trial, arm), group in itertools.groupby(rows, key=lambda row: (row.trial, row.arm)):
+        lines += _wrapped(f"{trial}, {arm}", "  ", "    ", width)
+        for row in group:
+            lines += _wrapped(_figure_words(row, simulated.get(row.target)), "  - ", "    ", width)
     if not simulated:
         lines += ["", "  The simulated figures beside them: --simulate R, or `virtuall trial`."]
     return lines
+
+
+def _figure_words(row: Published, simulated: TrialRow | None) -> str:
+    when = "" if row.timepoint in ("", "-", "baseline") else f", {row.timepoint}"
+    words = f"{row.endpoint.replace('_', ' ')}{when}: {number_words(row.value)} {row.unit}".rstrip()
+    if simulated is not None:
+        words += f"; simulated {simulated_words(simulated)}"
+        if simulated.inside is not None and simulated.low != simulated.high:  # one replicate has no interval
+            words += f", {verdict_words(simulated)}"
+    return f"{words} [{row.target}, {row.mark}]"
 
 
 def _figure_json(figure: Published, simulated: Mapping[str, TrialRow]) -> dict[str, Any]:
@@ -357,13 +416,39 @@ def _other_names(sheet: Sheet, shelf: Shelf) -> list[str]:
 
 
 def _tail(statement: Statement) -> str:
-    since = f" since {statement.valid_from}" if statement.status and statement.valid_from else ""
-    status = f" ({statement.status}{since})" if statement.status else ""
+    status = f" ({_status(statement)})" if statement.status else ""
     return f"{status} [{', '.join(statement.sources)}; {statement.mark}]"
 
 
-def _wrapped(text: str, first: str, others: str) -> list[str]:
-    return textwrap.wrap(text, width=100, initial_indent=first, subsequent_indent=others)
+def _status(statement: Statement) -> str:
+    since = f" since {statement.valid_from}" if statement.valid_from else ""
+    return f"{statement.status}{since}"
+
+
+def _sheets(shelf: Shelf) -> dict[str, Path]:
+    return {relative.split("/")[1]: path for relative, path in shelf.matching(_SHEETS).items()}
+
+
+def _plain(name: str) -> str:
+    """A name in lower case, its words joined in one way, however they were joined."""
+    return re.sub(r"[\s_-]+", "_", name.strip().lower())
+
+
+def _merged(own: tuple[Statement, ...], shared: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """Shared statements with a sheet's own after them in each topic; a topic of its own keeps its neighbors."""
+    order = list(dict.fromkeys(each.topic for each in shared))
+    place = 0
+    for topic in dict.fromkeys(each.topic for each in own):
+        if topic not in order:
+            order.insert(place, topic)
+        place = order.index(topic) + 1
+    return tuple(sorted((*shared, *own), key=lambda each: order.index(each.topic)))
+
+
+def _wrapped(text: str, first: str, others: str, width: int) -> list[str]:
+    kept = text.replace(" %", "\u00a0%")  # a number and its sign stay on one line
+    lines = textwrap.wrap(kept, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def _entries(text: TomlText, name: str, problems: list[VirtuallError]) -> list[dict[str, Any]]:
@@ -384,9 +469,7 @@ def _known(
 ) -> None:
     for name in table:
         if name not in allowed:
-            problems.append(
-                TextError("unknown key", given=name, allowed=allowed, where=text.where((*path, name)))
-            )
+            problems.append(TextError("unknown key", given=name, allowed=allowed, where=text.where((*path, name))))
     where = text.where(path) if path in text.positions else text.file
     problems += [TextError(f"{name} is missing", where=where) for name in needed if not table.get(name)]
 

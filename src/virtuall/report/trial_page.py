@@ -86,16 +86,18 @@ def _notes(result: TrialResult) -> list[str]:
     cuts = outcomes.groupby("replicate")["cut_day"].first().to_numpy(float)
     reached = np.isfinite(cuts)
     month = read_unit("d").factor_to(read_unit("month"))
+    cut = (
+        f"{(design.cut_after or 0.0) * month:.3g} months after the trial opened"
+        if design.deaths is None
+        else f"at {design.deaths} deaths over all arms"
+    )
     said = [
         f"Each replicate is a trial of {arms}. "
-        f"Patients enter uniformly over {design.accrual * month:.3g} months; "
-        f"the data are cut at {design.deaths} deaths over all arms. "
+        f"Patients enter uniformly over {design.accrual * month:.3g} months; the data are cut {cut}. "
         "Who is never treated is drawn for each patient."
     ]
     if reached.any():
-        followed = float(
-            np.median((outcomes["cut_day"] - outcomes["accrual_day"])[outcomes["cut_day"] < np.inf])
-        )
+        followed = float(np.median((outcomes["cut_day"] - outcomes["accrual_day"])[outcomes["cut_day"] < np.inf]))
         told = design.follow_up
         published = "" if told is None else f"; published follow-up {told * month:.3g} months"
         said.append(
@@ -109,9 +111,7 @@ def _notes(result: TrialResult) -> list[str]:
         )
     late = float(np.mean(outcomes["follow_up"].to_numpy(float) <= 0))
     if late > 0:
-        said.append(
-            f"{late:.1%} of the patients would have entered after the cut and count with no follow-up."
-        )
+        said.append(f"{late:.1%} of the patients would have entered after the cut and count with no follow-up.")
     return said
 
 

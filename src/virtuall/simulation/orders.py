@@ -71,16 +71,14 @@ def give(rounds: Rounds) -> None:
     touched = np.flatnonzero(ordered & rounds.ward.active)
     place = np.full(len(rounds.ward), -1)
     place[touched] = np.arange(len(touched))
-    parameters: dict[str, Floats] = {}
-    states: dict[str, Floats] = {}
+    # by name, so that the order of changes does not depend on who else is seen in this round
+    names, boluses = (sorted({name for name, _, _ in given}) for given in (rounds.sets, rounds.adds))
+    parameters = {name: ensemble.parameters[touched, system.parameters.index(name)] for name in names}
+    states = {name: ensemble.y[touched, system.states.index(name)] for name in boluses}
     for name, rows, values in rounds.sets:
-        if name not in parameters:
-            parameters[name] = ensemble.parameters[touched, system.parameters.index(name)]
         here = place[rows]
         parameters[name][here[here >= 0]] = values[here >= 0]
     for name, rows, values in rounds.adds:
-        if name not in states:
-            states[name] = ensemble.y[touched, system.states.index(name)]
         here = place[rows]
         np.add.at(states[name], here[here >= 0], values[here >= 0])
     rounds.sets.clear()

@@ -21,12 +21,9 @@ def anchor(rounds: Rounds, rows: Ints, time: Floats, name: str) -> None:
     protocol, step = rounds.protocol, rounds.ward.step
     for number, schedule in enumerate(protocol.monitoring.schedules):
         if schedule.anchor == name:
-            kept = protocol.schedule_steps[number]
-            if len(kept) < len(protocol.steps):
-                here = np.isin(step[rows], list(kept))
-                rows, time = rows[here], time[here]
-            rounds.ward.samples[number, rows] = time + schedule.offset
-            rounds.ward.repeats[number, rows] = 0
+            kept = np.isin(step[rows], list(protocol.schedule_steps[number])) if protocol.steps else slice(None)
+            rounds.ward.samples[number, rows[kept]] = time[kept] + schedule.offset
+            rounds.ward.repeats[number, rows[kept]] = 0
 
 
 def take(rounds: Rounds, rows: Ints) -> None:

@@ -94,8 +94,9 @@ def _make(rounds: Rounds, supply: Supply, rows: Ints) -> None:
         return
     ward, now = rounds.ward, rounds.ensemble.now
     going: list[Ints] = []
-    for number in np.unique(ward.supply_stage[rows]):
-        stage, these = supply.stages[number], rows[ward.supply_stage[rows] == number]
+    at = ward.supply_stage[rows]
+    for number in np.unique(at):
+        stage, these = supply.stages[number], rows[at == number]
         fails = stage_fails(stage, rounds.seed, ward.ids[these], ward.remade[these])
         again = fails & (ward.remade[these] < stage.again)
         rounds.charts.write(these[fails], now[these[fails]], "manufacture failed", stage.name)

@@ -22,6 +22,10 @@ EVENT_DAYS = (
     "cri_day",
     "mrd_day",
     "relapse_day",
+    "collected_day",
+    "product_ready_day",
+    "lymphodepletion_day",
+    "infused_day",
     "transplant_day",
     "next_line_day",
     "off_protocol_day",
@@ -32,7 +36,8 @@ _TELLS: dict[str, dict[str, Any]] = {
     "response_day": {"best_response": "none", "response_level": "none", "response_cycle": np.nan},
     "mrd_day": {"mrd_negative": False},
     "relapse_day": {"relapse_phenotype": ""},
-    "off_protocol_day": {"off_protocol_reason": ""},
+    "product_ready_day": {"out_of_specification": False},
+    "off_protocol_day": {"off_protocol_reason": "", "supply_failure": ""},
     "death_day": {"death_cause": ""},
 }
 
@@ -77,7 +82,14 @@ def cut_day(accrual: ArrayLike, death_day: ArrayLike, deaths: int) -> float:
     return float(calendar[deaths - 1]) if calendar.size >= deaths else np.inf
 
 
-def cut_data(outcomes: pd.DataFrame, uniforms: ArrayLike, *, period: float, deaths: int) -> pd.DataFrame:
+def cut_data(
+    outcomes: pd.DataFrame,
+    uniforms: ArrayLike,
+    *,
+    period: float,
+    deaths: int | None = None,
+    after: float | None = None,
+) -> pd.DataFrame:
     """What the trial knows at its data cut, replicate by replicate.
 
     Parameters
@@ -88,8 +100,10 @@ def cut_data(outcomes: pd.DataFrame, uniforms: ArrayLike, *, period: float, deat
         One draw in (0, 1) for each row.
     period : float
         Length of accrual in days.
-    deaths : int
+    deaths : int, optional
         Deaths over the arms of one replicate at which its data are cut.
+    after : float, optional
+        Or the day of the cut, since the trial opened. Without either everybody is followed to the end.
 
     Returns
     -------
@@ -110,10 +124,11 @@ def cut_data(outcomes: pd.DataFrame, uniforms: ArrayLike, *, period: float, deat
             "accrual needs one draw for each patient", given=f"{accrual.shape} for {len(outcomes)} patients"
         )
     replicate, death = outcomes["replicate"].to_numpy(), outcomes["death_day"].to_numpy(float)
-    cut = np.empty(len(outcomes))
-    for number in np.unique(replicate):
-        rows = replicate == number
-        cut[rows] = cut_day(accrual[rows], death[rows], deaths)
+    cut = np.full(len(outcomes), np.inf if after is None else after)
+    if deaths is not None:
+        for number in np.unique(replicate):
+            rows = replicate == number
+            cut[rows] = cut_day(accrual[rows], death[rows], deaths)
     left = np.maximum(cut - accrual, 0.0)
     # Rounding must not hide the very death that triggers the cut.
     left = np.where(accrual + death <= cut, np.fmax(left, death), left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,17 +13,51 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_DEATH = "death of "
+
+
 class EventColumn(NamedTuple):
-    """Which event: its kind in the chart, the lowest grade that counts, and the cycle (None: any time)."""
+    """Which event.
+
+    Attributes
+    ----------
+    kind : str
+        Its kind in the chart.
+    grade : int
+        The lowest grade that counts.
+    cycle : int or None
+        The cycle in which it counts; None: any.
+    highest : int or None
+        The highest grade that counts; None: any. Of several events of a patient the worst one is graded.
+    by : float
+        Days from the start within which it counts.
+    since : str
+        The start: a column of days, which the event must not precede; "" is randomization.
+    before : str
+        A column of days before which the event must come; "" for none.
+    fatal : str
+        Deaths of this cause count as well, above every grade; "" for none.
+    onset : bool
+        The column tells the day of the first such event since the start (NaN without one) and not who had it.
+    """
 
     kind: str
     grade: int = 0
     cycle: int | None = None
+    highest: int | None = None
+    by: float = np.inf
+    since: str = ""
+    before: str = ""
+    fatal: str = ""
+    onset: bool = False
 
     @property
     def name(self) -> str:
         """Name of the column in the outcomes."""
-        return f"had {self.kind} grade {self.grade}+ in cycle {self.cycle or 'any'}"
+        grades = f"grade {self.grade}{'+' if self.highest is None else f' to {self.highest}'}"
+        start = f"by day {self.by:g} since {self.since or 'randomization'} before {self.before or 'the end'}"
+        event = f"{'onset of' if self.onset else 'had'} {self.kind} {'or its death ' if self.fatal else ''}{grades}"
+        return f"{event} in cycle {self.cycle or 'any'} {start}"
 
 
 def with_events(
@@ -32,7 +66,7 @@ def with_events(
     columns: Iterable[EventColumn],
     cycle_days: Mapping[str, float],
 ) -> tuple[pd.DataFrame, frozenset[str]]:
-    """Add one flag column for each event asked for.
+    """Add one column for each event asked for: who had it, or when it began.
 
     Parameters
     ----------
@@ -59,23 +93,52 @@ def with_events(
     if not outcomes["patient"].is_unique:
         raise InputError("the patients of stacked outcomes need ids of their own")
     wanted = list(dict.fromkeys(columns))
-    chart = events[events["kind"].isin({column.kind for column in wanted})]
+    chart = _with_deaths(events[events["kind"].isin({column.kind for column in wanted})], outcomes, wanted)
     place = outcomes.reset_index(drop=True).reset_index().set_index("patient")["index"]
     row = place.reindex(chart["patient"]).to_numpy(float)
     end = outcomes["follow_up"].to_numpy(float) if "follow_up" in outcomes else np.full(len(outcomes), np.inf)
     chart, row = chart[np.isfinite(row)], row[np.isfinite(row)].astype(int)
     seen = chart["day"].to_numpy(float) <= end[row]
     chart, row = chart[seen], row[seen]
-    kinds, grades = chart["kind"].to_numpy(str), np.nan_to_num(chart["value"].to_numpy(float))
+    grades = chart["value"].to_numpy(float)
+    kinds, grades = chart["kind"].to_numpy(str), np.where(np.isnan(grades), 0.0, grades)
     cycle = _cycles(outcomes, events, chart, row, cycle_days) if any(c.cycle for c in wanted) else None
-    flags = {}
+    day = chart["day"].to_numpy(float)
+    added = {}
     for column in wanted:
-        hit = (kinds == column.kind) & (grades >= column.grade)
+        if any(name and name not in outcomes for name in (column.since, column.before)):
+            continue  # nobody can be counted from a day that nobody has: the row says so
+        since = day - (outcomes[column.since].to_numpy(float)[row] if column.since else 0.0)
+        hit = np.isin(kinds, [column.kind, _DEATH + column.fatal]) & (grades >= column.grade) & (since <= column.by)
+        if column.since:
+            hit &= since >= 0
+        if column.before:
+            hit &= ~(outcomes[column.before].to_numpy(float)[row] <= day)
         if column.cycle is not None and cycle is not None:
             hit &= cycle == column.cycle
-        flags[column.name] = np.bincount(row[hit], minlength=len(outcomes)) > 0
+        if column.highest is not None:
+            worst = np.zeros(len(outcomes))
+            np.maximum.at(worst, row[hit], grades[hit])
+            hit &= (worst <= column.highest)[row]
+        first = np.full(len(outcomes), np.inf)
+        np.minimum.at(first, row[hit], since[hit])
+        had = np.isfinite(first)
+        added[column.name] = np.where(had, first, np.nan) if column.onset else had
     unseen = frozenset(column.kind for column in wanted) - frozenset(kinds)
-    return outcomes.assign(**flags), unseen
+    return outcomes.assign(**added), unseen
+
+
+def _with_deaths(chart: pd.DataFrame, outcomes: pd.DataFrame, wanted: Iterable[EventColumn]) -> pd.DataFrame:
+    """The chart with deaths of the causes asked for as entries of their own."""
+    import pandas as pd
+
+    causes = {column.fatal for column in wanted if column.fatal}
+    if not causes or "death_cause" not in outcomes:
+        return chart
+    dead = outcomes[outcomes["death_cause"].isin(causes)]
+    entries = {"patient": dead["patient"], "day": dead["death_day"], "kind": _DEATH + dead["death_cause"].astype(str)}
+    deaths = pd.DataFrame({**entries, "value": np.inf})
+    return pd.concat([part for part in (chart, deaths) if len(part)], ignore_index=True) if len(deaths) else chart
 
 
 def _cycles(
@@ -113,7 +176,9 @@ def with_first_response(outcomes: pd.DataFrame, events: pd.DataFrame) -> pd.Data
     )
 
 
-def during_treatment(events: pd.DataFrame, outcomes: pd.DataFrame, after: float) -> pd.DataFrame:
+def during_treatment(
+    events: pd.DataFrame, outcomes: pd.DataFrame, after: float, to_the_end: Collection[str] = ()
+) -> pd.DataFrame:
     """Events that a trial counts: up to `after` days beyond the day a patient left the protocol.
 
     Parameters
@@ -124,6 +189,9 @@ def during_treatment(events: pd.DataFrame, outcomes: pd.DataFrame, after: float)
         With unique ``patient`` and ``off_protocol_day``, NaN for those still on it.
     after : float
         Days.
+    to_the_end : collection of str
+        Kinds that count whenever they happen. They need a column ``kind``.
     """
     off = outcomes.set_index("patient")["off_protocol_day"].reindex(events["patient"]).to_numpy(float)
-    return events[~(events["day"].to_numpy(float) > off + after)]
+    counts = ~(events["day"].to_numpy(float) > off + after)
+    return events[counts | events["kind"].isin(to_the_end)] if to_the_end else events[counts]

@@ -141,10 +141,10 @@ def _signals(design: CheckDesign, mapped: Mapped) -> tuple[str, ...]:
 def _exposure(design: CheckDesign, result: Any) -> dict[str, Any]:
     """Clearance, volume and half-life from the concentration under the regimen's first step."""
     regimen, trace = result.protocol.regimen, result.signals[design.exposure]
-    cycle, columns = regimen.cycle(1), result.outcomes
-    rate = regimen.levels[cycle.steps[0].level].rate(
-        columns["weight"].to_numpy(float), columns["bsa"].to_numpy(float), regimen.light_below
-    )
+    cycle, columns = regimen.cycles[0], result.outcomes
+    weight, bsa = columns["weight"].to_numpy(float), columns["bsa"].to_numpy(float)
+    as_planned = np.zeros(len(columns))
+    rate = regimen.levels[cycle.steps[0].levels[0]].given(weight, bsa, regimen.light_below, as_planned)
     return dict(
         exposure(
             result.signals["time"].to_numpy(),

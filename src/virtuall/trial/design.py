@@ -21,11 +21,12 @@
     period = "20.5 month"                # uniform over it
 
     [cut]
-    deaths = 248                         # over all arms
+    deaths = 248                         # over all arms; or instead: after = "52 month", since the trial opened
     follow_up = "11.7 month"             # published median, shown beside the simulated one; may be left out
 
     [events]
-    after = "30 d"                       # events count up to so long after a patient left the protocol
+    after = "30 d"                       # events count up to so long after a patient left the protocol,
+    to_the_end = ["late_event"]          # but these kinds to the end of follow-up
 
     [figures]
     last = "24 month"                    # survival is drawn up to here,
@@ -89,12 +90,16 @@ class Design:
         Days that a patient is simulated at most.
     accrual : float
         Days over which patients enter.
-    deaths : int
+    deaths : int or None
         Over all arms, at which the data are cut.
+    cut_after : float or None
+        Or the day of the cut, since the trial opened.
     follow_up : float or None
         Published median of follow-up in days, for comparison.
     events_after : float
         Days after leaving the protocol up to which events count (inf: all).
+    events_to_the_end : tuple of str
+        Kinds that count to the end of follow-up.
     also_scored : tuple of str
         Other folders of trials whose rows are computed from these patients.
     figures : Figures
@@ -107,9 +112,11 @@ class Design:
     arms: tuple[Arm, ...]
     horizon: float
     accrual: float
-    deaths: int
+    deaths: int | None
+    cut_after: float | None
     follow_up: float | None
     events_after: float
+    events_to_the_end: tuple[str, ...]
     also_scored: tuple[str, ...]
     figures: Figures
     folder: Path
@@ -148,8 +155,10 @@ def read_design(path: Path) -> Design:
             if part is not None:
                 part.source()
         arms = read_arms(table)
-        deaths = cut.integer("deaths", low=1)
-        if arms and deaths > sum(arm.size for arm in arms):
+        deaths, cut_after = cut.integer("deaths", low=1, default=None), cut.days("after", low=0, default=None)
+        if (deaths is None) == (cut_after is None):
+            cut.problem("the data are cut either at a number of deaths or on a day: give deaths or after", None)
+        if arms and deaths is not None and deaths > sum(arm.size for arm in arms):
             cut.problem("more deaths than patients", "deaths", given=deaths)
         design = Design(
             name=path.parent.name,
@@ -159,8 +168,10 @@ def read_design(path: Path) -> Design:
             horizon=trial.days("horizon", low=1),
             accrual=accrual.days("period", low=0),
             deaths=deaths,
+            cut_after=cut_after,
             follow_up=cut.days("follow_up", low=0, default=None),
             events_after=math.inf if events is None else events.days("after", low=0),
+            events_to_the_end=() if events is None else events.texts("to_the_end", default=()),
             also_scored=trial.texts("also_scored", default=()),
             figures=_figures(table.table("figures")),
             folder=path.parent,

@@ -10,8 +10,11 @@ publication in `virtuall.trial.scoring`. Estimands:
 - Event-free survival: randomization to relapse or death; no remission within the window is an event on day 0,
   whatever the reason. Who is alive, without remission, and followed for less than the window is censored on
   day 0.
+- Progression-free survival: randomization to relapse, death, or another therapy without remission.
 - Duration of remission: first remission to relapse or death, of responders.
 - Medians are those of Kaplan-Meier; NaN when not reached.
+- Where a product is made for each patient: everybody enrolled counts, unless the row says ``since``; then only
+  those infused count, and days from the infusion.
 """
 
 from __future__ import annotations
@@ -30,8 +33,15 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 LEVELS = ("CR", "CRh", "CRi")
-SURVIVALS = ("os", "efs", "dor")
+SURVIVALS = ("os", "efs", "pfs", "dor")
 CENSORINGS = ("transplant", "next_line")
+# Conditions on what happened to a patient, and the day that tells it.
+HAPPENED = {
+    "responded": "response_day",
+    "relapsed": "relapse_day",
+    "infused": "infused_day",
+    "transplanted": "transplant_day",
+}
 STATISTICS: Mapping[str, Callable[[Floats], Any]] = {
     "mean": np.mean,
     "median": np.median,
@@ -81,9 +91,13 @@ def responded(
 
 
 def times_to_event(
-    patients: Patients, of: str, censor_at: Sequence[str] = (), response_by: float | None = None
+    patients: Patients,
+    of: str,
+    censor_at: Sequence[str] = (),
+    response_by: float | None = None,
+    levels: Sequence[str] = LEVELS,
 ) -> tuple[Floats, Flags]:
-    """Days and event flags for overall survival ("os"), event-free survival ("efs") or remission ("dor").
+    """Days and event flags for overall ("os"), event-free ("efs"), progression-free survival or remission ("dor").
 
     Parameters
     ----------
@@ -95,6 +109,8 @@ def times_to_event(
         Follow-up ends at the first of these, "transplant" or "next_line"; an event on that day counts.
     response_by : float, optional
         Days within which remission must come; needed by "efs", for "dor" it chooses the responders.
+    levels : sequence of str
+        Which levels are a remission.
 
     Returns
     -------
@@ -105,13 +121,15 @@ def times_to_event(
     death = _column(patients, "death_day")
     end = np.fmin(_column(patients, "follow_up" if "follow_up" in patients else "last_day"), death)
     event_day = death if of == "os" else np.fmin(_column(patients, "relapse_day"), death)
+    if of == "pfs":
+        event_day = np.fmin(event_day, _without_remission(patients, response_by))
     for stop in censor_at:
         end = np.fmin(end, _column(patients, f"{stop}_day"))
     event = event_day <= end
     time = np.where(event, event_day, end)
-    if of == "os":
+    if of in ("os", "pfs"):
         return time, event
-    remission = responded(patients, by=response_by)
+    remission = responded(patients, levels, by=response_by)
     if of == "dor":
         return (time - _column(patients, "response_day"))[remission], event[remission]
     if response_by is None:
@@ -145,9 +163,57 @@ def survival_share(patients: Patients, *, of: str, at: float, **rule: Any) -> fl
     return survival.survival_at(*times_to_event(patients, of, **rule), at)
 
 
-def transplant_share(patients: Patients) -> float:
-    """Share of all randomized patients transplanted at any time within follow-up."""
-    return _share(np.isfinite(_column(patients, "transplant_day")))
+def transplant_share(patients: Patients, *, in_remission: bool = False, by: float | None = None) -> float:
+    """Share of patients transplanted within follow-up, or within `by` days.
+
+    With `in_remission` only straight after remission: before a relapse and before another therapy.
+    """
+    day = _column(patients, "transplant_day")
+    done = day <= (np.inf if by is None else by)
+    if in_remission:
+        for end in ("relapse_day", "next_line_day"):
+            done &= ~(_column(patients, end) <= day)
+        done &= _column(patients, "response_day") <= day
+    return _share(done & np.isfinite(day))
+
+
+def happened_share(patients: Patients, *, column: str, by: float | None = None) -> float:
+    """Share of patients to whom something happened within `by` days; `column` tells the day."""
+    day = _column(patients, column)
+    return _share(np.isfinite(day) & (day <= (np.inf if by is None else by)))
+
+
+def death_share(patients: Patients, *, causes: Sequence[str] = (), by: float | None = None) -> float:
+    """Share of patients who died within `by` days, of one of `causes` if any are named."""
+    died = _column(patients, "death_day") <= (np.inf if by is None else by)
+    if causes:
+        died &= np.isin(np.asarray(patients["death_cause"], str), list(causes))
+    return _share(died)
+
+
+def interval(patients: Patients, *, last: str, statistic: str, first: str = "") -> float:
+    """A statistic of the days between two columns of days, of those who have both; `first` is day 0 if not given."""
+    days = _column(patients, last) - (_column(patients, first) if first else 0.0)
+    days = days[np.isfinite(days)]
+    return float(STATISTICS[statistic](days)) if days.size else np.nan
+
+
+def not_infused_share(patients: Patients, *, causes: Sequence[str]) -> float:
+    """Share of all enrolled who were never infused for one of these causes.
+
+    A cause is a word of ``supply_failure``; without such a word "death" (died while the product was awaited) or
+    "other" (left for another reason, or still waits).
+    """
+    failure = np.asarray(patients["supply_failure"], str)
+    died = np.isfinite(_column(patients, "death_day"))
+    cause = np.where(failure != "", failure, np.where(died, "death", "other"))
+    return _share(~np.isfinite(_column(patients, "infused_day")) & np.isin(cause, list(causes)))
+
+
+def relapse_share(patients: Patients, *, phenotype: str, by: float | None = None) -> float:
+    """Share of the relapses within `by` days that are of a phenotype; NaN without relapses."""
+    relapsed = _column(patients, "relapse_day") <= (np.inf if by is None else by)
+    return _share(np.asarray(patients["relapse_phenotype"], str)[relapsed] == phenotype)
 
 
 def untreated_share(patients: Patients) -> float:
@@ -177,6 +243,12 @@ def event_share(patients: Patients, *, column: str) -> float:
     return _share(np.asarray(patients[column], bool)[np.asarray(patients["treated"], bool)])
 
 
+def event_onset(patients: Patients, *, column: str, statistic: str) -> float:
+    """A statistic of the first days of an event; `column` is one that `virtuall.trial.charted` added."""
+    days = _finite(patients, column)
+    return float(STATISTICS[statistic](days)) if days.size else np.nan
+
+
 def signal(patients: Patients, *, column: str, statistic: str) -> float:
     """A statistic over all finite values of a signal; `column` is one that `virtuall.trial.traced` added."""
     values = _finite(patients, column)
@@ -196,9 +268,7 @@ def hazard_ratio(patients: Patients, others: Patients, *, of: str, **rule: Any) 
     time, event = times_to_event(patients, of, **rule)
     other_time, other_event = times_to_event(others, of, **rule)
     member = np.arange(time.size + other_time.size) < time.size
-    return survival.hazard_ratio(
-        np.concatenate([time, other_time]), np.concatenate([event, other_event]), member
-    )
+    return survival.hazard_ratio(np.concatenate([time, other_time]), np.concatenate([event, other_event]), member)
 
 
 def odds_ratio(patients: Patients, others: Patients, *, of: str, **window: Any) -> float:
@@ -225,11 +295,12 @@ def selected(patients: Patients, conditions: Mapping[str, Any]) -> Flags:
     """Who fits all conditions on columns.
 
     A condition is a value (equal), a list of texts (one of them), or a list of two numbers (from the first up
-    to, not including, the second).
+    to, not including, the second). Those of `HAPPENED` ask whether there is such a day.
     """
     fits = np.ones(len(patients["patient"]), bool)
     for column, wanted in conditions.items():
-        values = np.asarray(patients[column])
+        happened = HAPPENED.get(column)
+        values = np.asarray(patients[column]) if happened is None else np.isfinite(_column(patients, happened))
         if isinstance(wanted, list | tuple) and not isinstance(wanted[0], str):
             fits &= (values >= wanted[0]) & (values < wanted[1])
         elif isinstance(wanted, list | tuple):
@@ -240,7 +311,8 @@ def selected(patients: Patients, conditions: Mapping[str, Any]) -> Flags:
 
 
 _WINDOW = ("levels", "by", "by_cycle")
-_SURVIVAL = ("of", "censor_at", "response_by")
+_EVENT = ("kind", "grade", "highest", "cycle", "by", "before", "fatal")
+_SURVIVAL = ("of", "censor_at", "response_by", "levels")
 _SIGNAL = ("signal", "unit", "between", "relative", "reduce", "floor")
 
 ENDPOINTS: Mapping[str, Endpoint] = {
@@ -250,12 +322,18 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "survival_share": Endpoint(survival_share, "1", (*_SURVIVAL, "at")),
     "hazard_ratio": Endpoint(hazard_ratio, "1", _SURVIVAL, groups=2),
     "odds_ratio": Endpoint(odds_ratio, "1", ("of", *_WINDOW), groups=2),
-    "transplant_share": Endpoint(transplant_share, "1", ()),
+    "transplant_share": Endpoint(transplant_share, "1", ("in_remission", "by")),
+    "happened_share": Endpoint(happened_share, "1", ("column", "by")),
+    "death_share": Endpoint(death_share, "1", ("causes", "by")),
+    "interval": Endpoint(interval, "day", ("first", "last", "statistic")),
+    "not_infused_share": Endpoint(not_infused_share, "1", ("causes",)),
+    "relapse_share": Endpoint(relapse_share, "1", ("phenotype", "by")),
     "untreated_share": Endpoint(untreated_share, "1", ()),
     "cycles": Endpoint(cycles, "cycle", ("statistic",)),
     "baseline": Endpoint(baseline, "1", ("column", "statistic", "unit")),
     "baseline_share": Endpoint(baseline_share, "1", ("having",)),
-    "event_share": Endpoint(event_share, "1", ("kind", "grade", "cycle")),
+    "event_share": Endpoint(event_share, "1", _EVENT),
+    "event_onset": Endpoint(event_onset, "day", (*_EVENT, "statistic")),
     "signal": Endpoint(signal, "1", (*_SIGNAL, "statistic")),
     "signal_share": Endpoint(signal_share, "1", (*_SIGNAL, "at_most")),
 }
@@ -276,6 +354,13 @@ def _share(flags: Flags) -> float:
 
 def _last_seen(patients: Patients) -> Floats:
     return _column(patients, "follow_up" if "follow_up" in patients else "last_day")
+
+
+def _without_remission(patients: Patients, by: float | None) -> Floats:
+    """The day of another therapy or a transplant before any remission within `by` days, NaN without."""
+    day = np.fmin(_column(patients, "next_line_day"), _column(patients, "transplant_day"))
+    remission = np.where(responded(patients, by=by), _column(patients, "response_day"), np.inf)
+    return np.where(day < remission, day, np.nan)
 
 
 def _mrd_negative(patients: Patients, by: float | None) -> Flags:

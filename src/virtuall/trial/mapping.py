@@ -27,9 +27,13 @@
     targets = ["T0070"]
     why = "adverse events of every kind are not simulated"
 
-Conditions of ``group`` and ``against``: ``arm``, ``sex`` (texts), ``prior_transplant`` (true or false) and
-ranges from the first up to, not including, the second number: ``age``, ``line``, ``marrow_blasts``
+Conditions of ``group`` and ``against``: ``arm``, ``sex`` (texts); ``prior_transplant``, ``mrd_negative``,
+``responded``, ``relapsed``, ``infused``, ``transplanted`` (true or false, as known at the data cut) and ranges from
+the first up to, not including, the second number: ``age``, ``line``, ``response_cycle``, ``marrow_blasts``
 (a fraction).
+
+``since = "infused_day"`` leaves out who has no such day and counts all days from it. A published count (its unit is
+``patients`` or ``relapses``) is a share times the published n, or times ``out_of``.
 """
 
 from __future__ import annotations
@@ -42,14 +46,15 @@ from typing import Any
 from virtuall.core.errors import Problems, TextError
 from virtuall.core.position import Position
 from virtuall.texts.table import Table, reading
+from virtuall.trial.accrual import EVENT_DAYS
 from virtuall.trial.charted import EventColumn
-from virtuall.trial.endpoints import CENSORINGS, ENDPOINTS, LEVELS, STATISTICS, SURVIVALS
+from virtuall.trial.endpoints import CENSORINGS, ENDPOINTS, HAPPENED, LEVELS, STATISTICS, SURVIVALS
 from virtuall.trial.published import Published
 from virtuall.trial.traced import REDUCTIONS, SignalColumn
 
 _TEXT_CONDITIONS = ("arm", "sex")
-_FLAG_CONDITIONS = ("prior_transplant",)
-_RANGE_CONDITIONS = ("age", "line", "marrow_blasts", "weight", "bsa")
+_FLAG_CONDITIONS = ("prior_transplant", "mrd_negative", *HAPPENED)
+_RANGE_CONDITIONS = ("age", "line", "response_cycle", "marrow_blasts", "weight", "bsa")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ class Row:
         Keyword arguments of the endpoint.
     group, against : mapping
         Conditions on patients; `against` is empty for endpoints of one group.
+    since : str
+        A column of days: only who has such a day counts, and all days count from it. "" for randomization.
+    out_of : int or None
+        A published count is the share times this number; None: times the published n.
     size : int or None
         Patients in a group of published size, where that is not an arm of this trial (a pooled analysis).
     unit : str
@@ -84,6 +93,8 @@ class Row:
     options: Mapping[str, Any]
     group: Mapping[str, Any]
     against: Mapping[str, Any]
+    since: str
+    out_of: int | None
     size: int | None
     unit: str
     column: EventColumn | SignalColumn | None
@@ -144,9 +155,7 @@ def check_mapping(mapped: Mapped, published: Sequence[Published], where: str) ->
             problems.append(TextError("this row is computed twice", given=target, where=place))
         seen.add(target)
     problems += [
-        TextError(
-            "a published row is neither computed nor listed as not simulated", given=target, where=where
-        )
+        TextError("a published row is neither computed nor listed as not simulated", given=target, where=where)
         for target in known
         if target not in seen
     ]
@@ -159,9 +168,23 @@ def _row(table: Table) -> Row:
     endpoint = ENDPOINTS[name]
     options = {key: _OPTIONS[key](table) for key in endpoint.options if key in table}
     unit = options.pop("unit", endpoint.unit)
-    column = _column(table, name, options, unit)
+    since = table.choice("since", EVENT_DAYS, default="")
+    column = _column(table, name, options, unit, since)
     if column is not None:
-        for key in ("kind", "grade", "cycle", "signal", "between", "relative", "reduce", "floor"):
+        for key in (
+            "kind",
+            "grade",
+            "highest",
+            "cycle",
+            "by",
+            "before",
+            "fatal",
+            "signal",
+            "between",
+            "relative",
+            "reduce",
+            "floor",
+        ):
             options.pop(key, None)
         options["column"] = column.name
     needed = _REQUIRED.get(name, ()) + (("response_by",) if options.get("of") == "efs" else ())
@@ -177,6 +200,8 @@ def _row(table: Table) -> Row:
         options=options,
         group=_conditions(table.table("group")) if "group" in table else {},
         against={} if against is None else _conditions(against),
+        since=since,
+        out_of=table.integer("out_of", low=1, default=None),
         size=table.integer("size", low=1, default=None),
         unit=endpoint.unit if name == "signal_share" else unit,
         column=column,
@@ -187,11 +212,20 @@ def _row(table: Table) -> Row:
 
 
 def _column(
-    table: Table, endpoint: str, options: Mapping[str, Any], unit: str
+    table: Table, endpoint: str, options: Mapping[str, Any], unit: str, since: str
 ) -> EventColumn | SignalColumn | None:
-    if endpoint == "event_share":
-        kind = options["kind"] if "kind" in options else table.text("kind")
-        return EventColumn(kind, options.get("grade", 0), options.get("cycle"))
+    if endpoint in ("event_share", "event_onset"):
+        return EventColumn(
+            kind=options["kind"] if "kind" in options else table.text("kind"),
+            grade=options.get("grade", 0),
+            cycle=options.get("cycle"),
+            highest=options.get("highest"),
+            by=options.get("by", float("inf")),
+            since=since,
+            before=options.get("before", ""),
+            fatal=options.get("fatal", ""),
+            onset=endpoint == "event_onset",
+        )
     if endpoint in ("signal", "signal_share"):
         first, last = options.get("between", (0.0, 0.0))
         return SignalColumn(
@@ -245,10 +279,18 @@ _OPTIONS: Mapping[str, Any] = {
     "at": lambda table: table.days("at", low=0),
     "statistic": lambda table: table.choice("statistic", tuple(STATISTICS)),
     "column": lambda table: table.text("column"),
+    "first": lambda table: table.choice("first", EVENT_DAYS),
+    "last": lambda table: table.choice("last", EVENT_DAYS),
+    "before": lambda table: table.choice("before", EVENT_DAYS),
+    "fatal": lambda table: table.text("fatal"),
+    "causes": lambda table: table.texts("causes"),
+    "phenotype": lambda table: table.text("phenotype"),
+    "in_remission": lambda table: table.flag("in_remission"),
     "unit": lambda table: table.unit("unit"),
     "having": lambda table: _conditions(table.table("having")),
     "kind": lambda table: table.text("kind"),
     "grade": lambda table: table.integer("grade", low=0, high=5),
+    "highest": lambda table: table.integer("highest", low=0, high=5),
     "cycle": lambda table: table.integer("cycle", low=1),
     "signal": lambda table: table.text("signal"),
     "between": _window,
@@ -263,6 +305,11 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "survival_share": ("of", "at"),
     "hazard_ratio": ("of",),
     "odds_ratio": ("of",),
+    "happened_share": ("column",),
+    "interval": ("last", "statistic"),
+    "not_infused_share": ("causes",),
+    "relapse_share": ("phenotype",),
+    "event_onset": ("statistic",),
     "cycles": ("statistic",),
     "baseline": ("column", "statistic"),
     "baseline_share": ("having",),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.random import uniform
+from virtuall.trial.accrual import EVENT_DAYS
 from virtuall.trial.endpoints import ENDPOINTS, selected
 from virtuall.trial.mapping import Row
 
@@ -23,17 +24,27 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 Columns = Mapping[str, NDArray[Any]]
 
+_ENDS = ("follow_up", "last_day")
+
 
 class Group(Mapping[str, NDArray[Any]]):
-    """Some rows of the stacked columns, gathered column by column when read."""
+    """Some rows of the stacked columns, gathered column by column when read.
 
-    def __init__(self, columns: Columns, rows: Places) -> None:
-        self._columns, self._rows = columns, rows
+    With `since`, a column of days, those who have no such day are left out and all days count from it.
+    """
+
+    def __init__(self, columns: Columns, rows: Places, since: str = "") -> None:
+        self._columns, self._rows, self._since = columns, rows, since
+        if since:
+            self._rows = rows[np.isfinite(columns[since][rows])]
         self._gathered: dict[str, NDArray[Any]] = {}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._gathered:
-            self._gathered[name] = self._columns[name][self._rows]
+            values = self._columns[name][self._rows]
+            if self._since and (name in EVENT_DAYS or name in _ENDS):
+                values = values - self._columns[self._since][self._rows]
+            self._gathered[name] = values
         return self._gathered[name]
 
     def __contains__(self, name: object) -> bool:
@@ -64,11 +75,9 @@ class Stack:
             str(name): _plain(outcomes[name].to_numpy())[order] for name in outcomes
         }
         self.columns.update({name: values[order] for name, values in (extra or {}).items()})
-        self.replicates: list[Places] = np.split(
-            np.arange(order.size), np.flatnonzero(np.diff(numbers[order])) + 1
-        )
+        self.replicates: list[Places] = np.split(np.arange(order.size), np.flatnonzero(np.diff(numbers[order])) + 1)
         self._fits: dict[str, NDArray[np.bool_]] = {}
-        self._groups: dict[tuple[str, int], tuple[Places, Group]] = {}
+        self._groups: dict[tuple[str, int, str], tuple[Places, Group]] = {}
 
     def fits(self, conditions: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Which rows fit the conditions."""
@@ -77,12 +86,12 @@ class Stack:
             self._fits[key] = selected(self.columns, conditions)
         return self._fits[key]
 
-    def group(self, rows: Places, conditions: Mapping[str, Any]) -> Group:
+    def group(self, rows: Places, conditions: Mapping[str, Any], since: str = "") -> Group:
         """The patients among `rows` that fit; remembered, since many endpoints ask for the same group."""
-        key = (repr(sorted(conditions.items())), id(rows))
+        key = (repr(sorted(conditions.items())), id(rows), since)
         if key not in self._groups:
             # The rows are kept with it: an id may be given again once its array is gone.
-            self._groups[key] = (rows, Group(self.columns, rows[self.fits(conditions)[rows]]))
+            self._groups[key] = (rows, Group(self.columns, rows[self.fits(conditions)[rows]], since))
         return self._groups[key][1]
 
     def blocks(self, row: Row) -> list[Places]:
@@ -115,9 +124,9 @@ def evaluate(stack: Stack, row: Row, blocks: Sequence[Places]) -> Floats:
     compute = ENDPOINTS[row.endpoint].compute
     values = np.empty(len(blocks))
     for place, rows in enumerate(blocks):
-        groups = [stack.group(rows, row.group)]
+        groups = [stack.group(rows, row.group, row.since)]
         if ENDPOINTS[row.endpoint].groups == 2:
-            groups.append(stack.group(rows, row.against))
+            groups.append(stack.group(rows, row.against, row.since))
         values[place] = compute(*groups, **row.options)
     return values
 

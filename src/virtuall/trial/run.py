@@ -134,14 +134,13 @@ def run_trial(
     arms = [_simulate_arm(design, arm, seed, replicates, processes, library) for arm in design.arms]
     whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
     draws = uniform(seed, "accrual", whole["patient"].to_numpy())
-    outcomes = cut_data(whole, draws, period=design.accrual, deaths=design.deaths)
-    charted = during_treatment(events[events["kind"].isin(_kinds(tables))], whole, design.events_after)
+    outcomes = cut_data(whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after)
+    asked = events[events["kind"].isin(_kinds(tables))]
+    charted = during_treatment(asked, whole, design.events_after, design.events_to_the_end)
     rows = [
         row
         for table in tables
-        for row in score_trial(
-            outcomes, charted, table.published, table.mapped, seed=seed, resamples=resamples
-        )
+        for row in score_trial(outcomes, charted, table.published, table.mapped, seed=seed, resamples=resamples)
     ]
     return TrialResult(
         design=design,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from virtuall.core.errors import TextError, UnitError
 from virtuall.core.units import unit as read_unit
 from virtuall.trial.charted import EventColumn, with_events
-from virtuall.trial.endpoints import ENDPOINTS
+from virtuall.trial.endpoints import ENDPOINTS, HAPPENED
 from virtuall.trial.mapping import Mapped, Row
 from virtuall.trial.published import Published
 from virtuall.trial.replicates import Stack, evaluate
@@ -33,9 +33,17 @@ _UNIT_WORDS = {
     "cells/uL": "cell/uL",
     "cycles": "cycle",
     "months": "month",
+    "mo": "month",
+    "weeks": "week",
+    "days": "d",
     "years": "year",
+    "y": "year",
+    "lines": "1",
+    "HR": "1",
     "": "1",
 }
+# Published counts: a share of so many.
+_COUNTS = ("patients", "relapses")
 _JSON = (
     "target",
     "trial",
@@ -216,9 +224,7 @@ def score(
     )
 
 
-def _scored(
-    figure: Published, by_target: Mapping[str, tuple[Row, Floats, Floats, str]], mapped: Mapped
-) -> TrialRow:
+def _scored(figure: Published, by_target: Mapping[str, tuple[Row, Floats, Floats, str]], mapped: Mapped) -> TrialRow:
     if figure.target not in by_target:
         reason = mapped.not_simulated.get(figure.target, "no endpoint is mapped to this row")
         return _row(figure, note=f"not simulated yet: {reason}")
@@ -271,7 +277,11 @@ def _interval(values: Floats, not_reached_is_large: bool) -> tuple[float, float]
 
 
 def _factor(row: Row, figure: Published) -> float:
-    ours, theirs = read_unit(row.unit), read_unit(_UNIT_WORDS.get(figure.unit, figure.unit))
+    word = figure.unit.partition(" (")[0]  # a remark may follow in brackets
+    ours = read_unit(row.unit)
+    if word in _COUNTS and ours.same(read_unit("1")):
+        return float(row.out_of or figure.n or math.nan)
+    theirs = read_unit(_UNIT_WORDS.get(word, word))
     if not ours.same_dimension(theirs):
         raise TextError(
             f"the endpoint {row.endpoint} is in {row.unit}, the published row {figure.target} is not",
@@ -305,17 +315,23 @@ def _cannot(row: Row, stack: Stack, unseen: frozenset[str], signals: xr.Dataset 
             return "no signals were recorded"
         if row.column.signal not in signals:
             return f"the signal {row.column.signal!r} was not recorded"
-    column = row.options.get("column")
-    if column is not None and column not in stack.columns:
-        return f"the outcomes have no column {column!r}"
+    for column in _columns(row):
+        if column not in stack.columns:
+            return f"the outcomes have no column {column!r}"
     if not stack.blocks(row):
         return f"fewer patients than one group of {row.size}"
     return ""
 
 
-def _traces(
-    signals: xr.Dataset | None, columns: Iterable[EventColumn | SignalColumn | None]
-) -> dict[str, Floats]:
+def _columns(row: Row) -> list[str]:
+    """The columns that a row reads and that not every simulation has."""
+    found = [row.since, *(str(row.options.get(key) or "") for key in ("column", "first", "last"))]
+    found += ["supply_failure", "infused_day"] if row.endpoint == "not_infused_share" else []
+    found += [day for name, day in HAPPENED.items() if name in {*row.group, *row.against}]
+    return [name for name in found if name]
+
+
+def _traces(signals: xr.Dataset | None, columns: Iterable[EventColumn | SignalColumn | None]) -> dict[str, Floats]:
     if signals is None:
         return {}
     wanted = [c for c in columns if isinstance(c, SignalColumn) and c.signal in signals]

@@ -1,0 +1,104 @@
+"""`virtuall compare`: the same virtual patients under two protocols, or under one with a changed rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from virtuall.cli.label import OffLabelOption, refuse_ages_off_label
+from virtuall.cli.options import (
+    AsOfOption,
+    JsonOption,
+    LibraryOption,
+    ProcessesOption,
+    SeedOption,
+    check_least,
+    check_positive,
+)
+from virtuall.cli.output import NOTICE, print_json, remark, write_text
+from virtuall.cli.trial import check_file
+
+# What a patient takes in memory under both protocols together, without recorded signals.
+_BYTES_OF_PATIENT = 120_000
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="Such as THERAPY/NAME; `virtuall list` names them.")],
+    b: Annotated[str, typer.Argument(help="Another protocol, or the same one with --library-b.")],
+    cohort: Annotated[str, typer.Option(metavar="C", help="Whom to treat; `virtuall list` names them.")],
+    n: Annotated[int, typer.Option("-n", metavar="N", help="How many patients.")],
+    seed: SeedOption = 1,
+    days: Annotated[
+        float | None,
+        typer.Option(metavar="D", help="How long to follow; else the shorter one of what the protocols say."),
+    ] = None,
+    processes: ProcessesOption = 1,
+    library: LibraryOption = None,
+    library_b: Annotated[
+        list[Path] | None,
+        typer.Option("--library-b", metavar="DIR", help="A folder of texts laid over all of it for B only."),
+    ] = None,
+    as_of: AsOfOption = None,
+    off_label: OffLabelOption = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page of the comparison.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare two protocols on the same patients.
+
+    Paired differences, A minus B, with 95 % intervals: response, survival, relapse, toxicity, care. For a changed
+    rule name the same protocol twice, and with --library-b the folder that holds the changed text.
+    """
+    check_least("the number of patients", n, 2)
+    check_least("the seed", seed, 0)
+    check_least("the processes", processes, 1)
+    check_positive("the days", days)
+    check_file(out)
+    from virtuall.cli.library import open_library
+    from virtuall.store import check_memory
+
+    open_library(library).cohort(cohort)  # texts in the place of shipped ones are said; those of B in the comparison
+    if not off_label:
+        over_b = [*(library or []), *(library_b or [])]
+        for protocol, folders in ((a, library or []), (b, over_b)):
+            _check_ages(protocol, folders, cohort, n, seed, as_of)
+    check_memory(n * _BYTES_OF_PATIENT)
+    from virtuall.trial.comparison_run import compare as compare_protocols
+
+    try:
+        found = compare_protocols(
+            a,
+            b,
+            cohort=cohort,
+            n=n,
+            seed=seed,
+            days=days,
+            processes=processes,
+            library=library or (),
+            library_b=library_b or (),
+        )
+    except KeyboardInterrupt:
+        remark("Stopped: a comparison is kept only when it is whole; nothing was written.")
+        raise typer.Exit(130) from None
+    if out is not None:
+        from virtuall.report.comparison_page import comparison_page
+
+        write_text(out, comparison_page(found))
+        remark(f"The page: {out}")
+    if json:
+        print_json(found.as_json() | {"notice": NOTICE})
+        return
+    from virtuall.report.comparison_table import comparison_table
+
+    print(f"{comparison_table(found)}\n{NOTICE}")
+
+
+def _check_ages(protocol: str, library: list[Path], cohort: str, n: int, seed: int, as_of: str | None) -> None:
+    """Refuse a protocol that is unknown, or whose label leaves out the age of one of the patients."""
+    from virtuall.model.shelf import open_shelf
+    from virtuall.simulation.protocol import load_protocol
+
+    shelf = open_shelf(library)
+    shelf.protocol(protocol)
+    refuse_ages_off_label(shelf, load_protocol(protocol, library=library), cohort, n, seed, as_of, library)

@@ -1,0 +1,353 @@
+"""Two results of the same virtual patients, patient by patient: paired differences with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.response import NONE
+from virtuall.core.errors import InputError
+from virtuall.trial.paired import Interval, mean_differences, share_difference
+from virtuall.trial.reporting import ComparisonText
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from virtuall.simulation.result import Result
+
+Floats = NDArray[np.float64]
+Better = Literal["more", "less", ""]
+
+SHARE = "share"
+GRADE = "grade"  # unit of the entries of a chart that are graded events
+
+
+@dataclass(frozen=True)
+class Row:
+    """One outcome under A and under B.
+
+    Attributes
+    ----------
+    group, name : str
+        Such as "response" and "CR".
+    unit : str
+        "share" for shares of patients (numbers from 0 to 1), else the unit of the mean.
+    a, b : float
+        Share or mean under each.
+    difference, low, high : float
+        A minus B, with its 95 % interval.
+    only_a, only_b : int
+        Shares: patients in whom it came true under that one only. Means: patients with more of it under that one.
+    better : str
+        Whether "more" or "less" is better for the patient; empty where neither can be said.
+    pairs : int
+        Patients whose outcome is known under both.
+    """
+
+    group: str
+    name: str
+    unit: str
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    only_a: int
+    only_b: int
+    better: Better
+    pairs: int
+
+    @property
+    def better_a(self) -> int | None:
+        """In how many patients it went better under A; None where better cannot be said."""
+        return None if not self.better else self.only_a if self.better == "more" else self.only_b
+
+    @property
+    def better_b(self) -> int | None:
+        """In how many patients it went better under B."""
+        return None if not self.better else self.only_b if self.better == "more" else self.only_a
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it by name."""
+        return asdict(self) | {"better_a": self.better_a, "better_b": self.better_b}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A or B: protocol, title, and how many simulations failed."""
+
+    protocol: str
+    title: str
+    failed: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Paired differences between two protocols.
+
+    Attributes
+    ----------
+    a, b : Side
+    cohort : str
+    seed, patients, pairs : int
+        `pairs`: patients whose simulation went to its end under both; only they count.
+    days : float
+        How long each was followed.
+    rows : tuple of Row
+    changed : tuple of str
+        Names of the texts that B has otherwise than A.
+    notes : tuple of str
+        What a reader must know.
+    """
+
+    a: Side
+    b: Side
+    cohort: str
+    seed: int
+    patients: int
+    pairs: int
+    days: float
+    rows: tuple[Row, ...]
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison with the keys promised for ``--json``."""
+        return asdict(self) | {"rows": [row.as_json() for row in self.rows]}
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """An outcome of the pairs under A and under B; numbers, NaN where not known, and 0 or 1 for shares."""
+
+    group: str
+    name: str
+    unit: str
+    better: Better
+    a: Floats = field(repr=False)
+    b: Floats = field(repr=False)
+
+
+def compare_results(
+    a: Result, b: Result, *, days: float, text: ComparisonText, changed: Sequence[str] = (), more: Sequence[str] = ()
+) -> Comparison:
+    """Compare two results of the same patients; pure.
+
+    Parameters
+    ----------
+    a, b : Result
+        Of the same ids and seed, followed for the same time.
+    days : float
+        How long each patient was followed, in both.
+    text : ComparisonText
+        What is counted.
+    changed, more : sequence of str
+        Names of the texts that differ, and further notes: they are passed on.
+
+    Raises
+    ------
+    InputError
+        When the results are of different patients, or fewer than two pairs are left.
+    """
+    ids = a.outcomes["patient"].to_numpy()
+    if a.patients.seed != b.patients.seed or a.patients.cohort != b.patients.cohort:
+        raise InputError(
+            "the results are of different patients",
+            given=f"{a.patients.cohort}, seed {a.patients.seed}, and {b.patients.cohort}, seed {b.patients.seed}",
+        )
+    if not np.array_equal(ids, b.outcomes["patient"].to_numpy()):
+        raise InputError("the results are of different patients", hint="simulate the same ids, in the same order")
+    sound = (a.status == 0) & (b.status == 0)
+    if np.count_nonzero(sound) < 2:
+        raise InputError("too few patients were simulated to the end under both", given=int(np.count_nonzero(sound)))
+    under_a, under_b = (_Charted(each, ids[sound], sound, days) for each in (a, b))
+    rows = _rows(_measures(under_a, under_b, text), a.patients.seed)
+    failed = [int(np.count_nonzero(each.status)) for each in (a, b)]
+    return Comparison(
+        Side(a.protocol.name, a.protocol.title, failed[0]),
+        Side(b.protocol.name, b.protocol.title, failed[1]),
+        a.patients.cohort,
+        a.patients.seed,
+        len(ids),
+        int(np.count_nonzero(sound)),
+        float(days),
+        rows,
+        tuple(changed),
+        (*_notes(a, b, rows, int(np.count_nonzero(sound))), *more),
+    )
+
+
+class _Charted:
+    """Outcomes and graded events of the pairs on one side."""
+
+    def __init__(self, result: Result, ids: NDArray[np.int64], sound: NDArray[np.bool_], days: float) -> None:
+        self.days, self.ids = days, ids
+        self.frame: pd.DataFrame = result.outcomes[sound]
+        self.levels = result.protocol.response.ranks[1:]
+        chart = result.events[(result.events["unit"] == GRADE) & result.events["patient"].isin(ids)]
+        self.kind = chart["kind"].to_numpy(str)
+        self.grade = chart["value"].to_numpy(float)
+        order = np.argsort(ids)
+        self.row = order[np.searchsorted(ids[order], chart["patient"].to_numpy())]
+
+    def number(self, name: str) -> Floats:
+        """A column of the outcomes; NaN where there is no such column."""
+        if name not in self.frame:
+            return np.full(len(self.frame), np.nan)
+        return self.frame[name].to_numpy(np.float64)
+
+    def words(self, name: str) -> NDArray[np.str_]:
+        """A column of words; empty where there is no such column."""
+        return self.frame[name].to_numpy(str) if name in self.frame else np.full(len(self.frame), "")
+
+    def happened(self, name: str) -> Floats:
+        """Whether the day of this is known and within the follow-up."""
+        return (self.number(name) <= self.days).astype(np.float64)
+
+    def cells_infused(self) -> Floats:
+        """Who was infused with cells made for them; other products have a day of infusion too, but are not made."""
+        return self.happened("product_ready_day") * self.happened("infused_day")
+
+    def counts(self, kind: str, least: float) -> Floats:
+        """Events of a kind from a grade on, by patient."""
+        these = (self.kind == kind) & (self.grade >= least)
+        return np.bincount(self.row[these], minlength=len(self.ids)).astype(np.float64)
+
+    def dead_by(self, day: float) -> Floats:
+        """Dead by a day: NaN for those not followed so long."""
+        dead = self.number("death_day") <= day
+        return np.where(dead | (self.number("last_day") >= day - 1e-9), dead, np.nan)
+
+    def days_alive(self) -> Floats:
+        """Days alive within the follow-up; their mean is the restricted mean survival time."""
+        death, last = self.number("death_day"), self.number("last_day")
+        known = np.isfinite(death) | (last >= self.days - 1e-9)
+        return np.where(known, np.fmin(death, self.days), np.nan)
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether cells were collected from anybody, or could not be."""
+        return bool(np.isfinite(self.number("collected_day")).any() or (self.words("supply_failure") != "").any())
+
+
+def _measures(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure]:
+    return [*_responses(a, b), *_deaths(a, b, text), *_course(a, b), *_toxicities(a, b, text), *_care(a, b)]
+
+
+def _responses(a: _Charted, b: _Charted) -> list[_Measure]:
+    """The best level alone, all levels together, no residual disease; for responses judged on both sides."""
+    if not a.levels or not b.levels:
+        return []
+    best = [side.words("best_response") for side in (a, b)]
+    found = []
+    if a.levels[-1] == b.levels[-1]:
+        found.append((a.levels[-1], *((words == a.levels[-1]).astype(float) for words in best)))
+    levels = tuple(dict.fromkeys((*reversed(a.levels), *reversed(b.levels))))
+    if len(levels) > 1:
+        found.append(("/".join(levels), *((words != NONE).astype(float) for words in best)))
+    found.append(("MRD-negative", a.number("mrd_negative"), b.number("mrd_negative")))
+    return [_Measure("response", name, SHARE, "more", first, second) for name, first, second in found]
+
+
+def _deaths(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure]:
+    found = [
+        _Measure("survival", f"dead by day {day:g}", SHARE, "less", a.dead_by(day), b.dead_by(day))
+        for day in text.deaths_by
+        if day <= a.days
+    ]
+    causes = [side.words("death_cause") for side in (a, b)]
+    for cause in sorted({*causes[0], *causes[1]} - {""}):
+        both = [(words == cause).astype(float) for words in causes]
+        found.append(_Measure("survival", f"died of {cause}", SHARE, "less", both[0], both[1]))
+    name = f"days alive of {a.days:g}"
+    return [*found, _Measure("survival", name, "d", "more", a.days_alive(), b.days_alive())]
+
+
+def _course(a: _Charted, b: _Charted) -> list[_Measure]:
+    rows: list[tuple[str, Better, str]] = [("relapse", "less", "relapse_day"), ("transplant", "", "transplant_day")]
+    found = [
+        _Measure("course", words, SHARE, better, a.happened(name), b.happened(name)) for words, better, name in rows
+    ]
+    if a.has_cells or b.has_cells:
+        found.append(_Measure("course", "cells infused", SHARE, "", a.cells_infused(), b.cells_infused()))
+    return found
+
+
+def _care(a: _Charted, b: _Charted) -> list[_Measure]:
+    rows: list[tuple[str, str, Better, str]] = [
+        ("days in hospital", "d", "less", "bed_days"),
+        ("days of infusion", "d", "", "infusion_days"),
+        ("later lines of therapy", "lines", "less", "lines_after"),
+    ]
+    return [_Measure("care", words, unit, better, a.number(name), b.number(name)) for words, unit, better, name in rows]
+
+
+def _toxicities(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure]:
+    severe, found = text.severe_grade, []
+    for kind in sorted({*a.kind, *b.kind}):
+        words = str(kind).replace("_", " ")
+        # where only severe events are simulated, "any grade" would promise more than there is
+        milder = any(bool(np.any(side.grade[side.kind == kind] < severe)) for side in (a, b))
+        for name, least in ((f"{words}, any grade", 0), (f"{words}, grade {severe} or more", severe)):
+            if least or milder:
+                both = [(side.counts(kind, least) > 0).astype(float) for side in (a, b)]
+                found.append(_Measure("toxicity", name, SHARE, "less", both[0], both[1]))
+    for kind in sorted({*a.kind, *b.kind}):
+        name = f"{str(kind).replace('_', ' ')}, events"
+        both = [side.counts(kind, 0) for side in (a, b)]
+        found.append(_Measure("toxicity", name, "per patient", "less", both[0], both[1]))
+    return found
+
+
+def _rows(measures: Sequence[_Measure], seed: int) -> tuple[Row, ...]:
+    means = [each for each in measures if each.unit != SHARE]
+    differences = np.stack([each.a - each.b for each in means], axis=1)
+    intervals = dict(zip((id(each) for each in means), mean_differences(differences, seed), strict=True))
+    return tuple(_row(each, intervals.get(id(each))) for each in measures)
+
+
+def _row(measure: _Measure, interval: Interval | None) -> Row:
+    known = np.isfinite(measure.a) & np.isfinite(measure.b)
+    a, b = measure.a[known], measure.b[known]
+    if interval is None:
+        interval = share_difference(a > 0, b > 0)
+    return Row(
+        measure.group,
+        measure.name,
+        measure.unit,
+        float(a.mean()) if a.size else np.nan,
+        float(b.mean()) if b.size else np.nan,
+        *interval,
+        int(np.count_nonzero(a > b)),
+        int(np.count_nonzero(b > a)),
+        measure.better,
+        int(a.size),
+    )
+
+
+def _notes(a: Result, b: Result, rows: Sequence[Row], pairs: int) -> tuple[str, ...]:
+    said = [
+        "The same patients with the same luck under both. The intervals are of differences between patients only: "
+        "the uncertainty of the model's parameters is not in them yet.",
+        "Response and relapse are those of the protocol itself; deaths, events, transplant and care are counted over "
+        "the whole follow-up, later lines included.",
+        "Causes of death compete: who is kept from dying of one may die of another.",
+    ]
+    left_out = len(a) - pairs
+    if left_out:
+        said.append(
+            f"{left_out} of {len(a)} patients are left out because their simulation failed: "
+            f"{np.count_nonzero(a.status)} under A, {np.count_nonzero(b.status)} under B."
+        )
+    if a.protocol.response != b.protocol.response:
+        said.append(
+            f"Response is judged by different texts: {a.protocol.response.title} (A), {b.protocol.response.title} (B)."
+        )
+    fewer = [row.name for row in rows if row.pairs < pairs]
+    if fewer:
+        said.append(f"Not known for every patient: {', '.join(fewer)}.")
+    return tuple(said)
