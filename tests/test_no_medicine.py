@@ -16,6 +16,7 @@ WORDS_OF_CARE = {
     "bridging",
     "car_t",
     "chemotherapy",
+    "conditioning",
     "leukapheresis",
     "lymphodepletion",
     "next_line",

@@ -47,10 +47,11 @@ class SmallClinic:
         self.interrupt: dict[int, BaseException] = {}
 
     def sample(self, cohort: str, n: int, seed: int, library: Any = (), *, first: int = 0) -> Any:
-        return SimpleNamespace(ids=np.arange(first, first + n), cohort=cohort, seed=seed)
+        columns = {"age": np.full(n, 40.0)}
+        return SimpleNamespace(ids=np.arange(first, first + n), cohort=cohort, seed=seed, columns=columns)
 
     def load_protocol(self, name: str, library: Any = ()) -> Any:
-        return SimpleNamespace(name=name, title="A protocol", follow_up=10.0)
+        return SimpleNamespace(name=name, title="A protocol", follow_up=10.0, main_products=frozenset())
 
     def simulate(self, patients: Any, protocol: Any, *, days: Any = None, processes: int = 1) -> Any:
         import pandas as pd

@@ -20,6 +20,9 @@ COMMANDS = [
     ("explain",),
     ("list",),
     ("check",),
+    ("eligible",),
+    ("compare",),
+    ("cells",),
     ("export", "sbml"),
 ]
 

@@ -55,7 +55,7 @@ def test_the_table_says_why_and_what_is_missing(call) -> None:
     assert (done.code, done.err) == (0, "")
     rows = {line.split()[0]: line for line in done.out.splitlines() if line[:1].isalpha()}
     assert "unknown" in rows["inotuzumab"] and "needs --cd22" in rows["inotuzumab"]
-    assert "closed" in rows["tisagenlecleucel"] and "age < 26 year" in rows["tisagenlecleucel"]
+    assert "closed" in rows["tisagenlecleucel"] and "age < 26" in rows["tisagenlecleucel"]
     assert "open" in rows["chemotherapy"]
     assert "not said: --cd19, --cd22, --mrd" in " ".join(done.out.split()) and "no Philadelphia chromosome" in done.out
     assert done.out.rstrip().endswith(NOTICE)

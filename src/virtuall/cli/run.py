@@ -46,6 +46,7 @@ class Tally:
     failed: int = 0
     deaths: int = 0
     responses: Counter[str] = field(default_factory=Counter)
+    infused: int | None = None  # with cells made for the patient; None where no cells are made
 
 
 def run(
@@ -81,9 +82,9 @@ def run(
     from virtuall.simulation.protocol import load_protocol
 
     text = load_protocol(protocol, library=library or ())
+    check_room(out, n, text, days)
     if not off_label:
         refuse_ages_off_label(shelf, text, cohort, n, seed, as_of, library or [])
-    check_room(out, n, text, days)
     from virtuall.store import create
     from virtuall.store import resume as resume_run
 
@@ -190,10 +191,14 @@ def _run_chunks(
 
 
 def _count(tally: Tally, outcomes: Any) -> None:
+    from virtuall.report.cells_report import has_cells
+
     tally.patients += len(outcomes)
     tally.failed += int((outcomes["status"] != 0).sum())
     tally.deaths += int(outcomes["death_day"].notna().sum())
     tally.responses.update(outcomes["best_response"].astype(str))
+    if has_cells(outcomes):
+        tally.infused = (tally.infused or 0) + int(outcomes["infused_day"].notna().sum())
 
 
 def _summary(out: Path, run: Run, tally: Tally) -> dict[str, Any]:
@@ -207,6 +212,7 @@ def _summary(out: Path, run: Run, tally: Tally) -> dict[str, Any]:
         "failed": tally.failed,
         "deaths": tally.deaths,
         "best_response": dict(sorted(tally.responses.items())),
+        **({} if tally.infused is None else {"infused": tally.infused}),
         "fingerprint": run.fingerprint,
         "notice": NOTICE,
     }
@@ -214,10 +220,12 @@ def _summary(out: Path, run: Run, tally: Tally) -> dict[str, Any]:
 
 def _sentences(out: Path, run: Run, tally: Tally) -> str:
     responses = ", ".join(f"{name} {count}" for name, count in sorted(tally.responses.items()))
+    cells = f"Infused with the cells made for them: {tally.infused}. Who was lost, and why: virtuall cells {out}"
     return "\n".join(
         [
             f"{tally.patients} patients of {run.cohort} under {run.protocol}, seed {run.seed}: {out}",
             f"Best response: {responses}. Died: {tally.deaths}. Simulation failed: {tally.failed}.",
+            *([] if tally.infused is None else [cells]),
             f"One patient's story: virtuall patient {out} 0",
             NOTICE,
         ]

@@ -19,6 +19,7 @@ from virtuall.dosing.regimen import NEVER, Regimen
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 _SAME_INSTANT = 1e-9  # day; guards a step day against the rounding of sums of days
+_ALIKE = 1e-8  # day; the same after a longer sum
 
 
 class Phase(IntEnum):
@@ -267,7 +268,7 @@ def _running(course: Course, regimen: Regimen, rows: Rows, time: Floats, slack: 
 
 def _reached(course: Course, regimen: Regimen, rows: Rows, infused: Floats) -> Rows:
     """The last step of the cycle that these days of infusion have reached."""
-    reached = regimen.tables.step_days[course.block[rows]] <= infused[:, None] + 10 * _SAME_INSTANT
+    reached = regimen.tables.step_days[course.block[rows]] <= infused[:, None] + _ALIKE
     return np.asarray(np.maximum(reached.sum(axis=1) - 1, 0))
 
 
@@ -284,8 +285,9 @@ def _schedule(course: Course, regimen: Regimen, rows: Rows, time: Floats) -> Non
     most = max((drug.lead for drug in regimen.premedication if "step" in drug.before), default=0.0)
     begins = on_ladder | (regimen.tables.step_levels[block, ahead.argmin(axis=1)] >= 0)
     lead = np.where(begins, most, 0.0)
-    # what ends a dose comes before the end of the infusion even at the same instant
-    stepping = (step < end - _SAME_INSTANT) | (~begins & (step < end + _SAME_INSTANT))
+    # a dose, or what ends one, comes before the end of the infusion even at the same instant
+    slack = -_SAME_INSTANT if regimen.lasting else _SAME_INSTANT
+    stepping = step < end + slack
     premedicated = np.where(lead > 0, Action.PREMEDICATE_STEP, Action.STEP)
     course.next_action[rows] = np.where(stepping, premedicated, Action.END)
     course.next_time[rows] = np.where(stepping, np.maximum(step - lead, time), end)
@@ -334,7 +336,7 @@ def _pause(
     rule: str,
     orders: list[Order],
     entries: list[Entry],
-    slack: float = 20 * _SAME_INSTANT,
+    slack: float = 2 * _ALIKE,
 ) -> None:
     """Take the infusion down and count its days; a step due within the slack may not have been carried out."""
     running = course.phase[rows] == Phase.INFUSING

@@ -16,7 +16,8 @@ from virtuall.texts.table import Table, reading
 OCCASIONS = ("start", "step", "restart")
 
 
-KINDS = ("continuous infusion", "course", "infusion", "bolus", "cells", "graft")
+GRAFT = "graft"
+KINDS = ("continuous infusion", "course", "infusion", "bolus", "cells", GRAFT)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def read_regimen(path: Path, products: Mapping[str, Product]) -> RegimenText:
             restart=_restart(text.table("restart", default=None), names),
             attrition=0.0 if attrition is None else attrition.quantity("per_cycle", "1", sourced=True).value,
             boluses=frozenset(each.name for each in products.values() if each.state),
-            stays=frozenset(each.name for each in products.values() if each.kind == "graft"),
+            stays=frozenset(each.name for each in products.values() if each.kind == GRAFT),
             position=head.where(),
         )
         head.source()
@@ -176,7 +177,7 @@ def _check_level(table: Table, level: Level, product: Product) -> None:
     if product.state and level.over:
         table.problem(f"{product.name} is given at once", "over", given=f"{level.over:g} d")
     if not product.state and level.over == 0:
-        table.problem(f"{product.name} cannot be given at once", "over", given="0 d")
+        table.problem(f"{product.name} cannot be given at once", "over", given=level.over)
 
 
 def _per(unit: str, size: str) -> str:

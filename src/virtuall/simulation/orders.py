@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.records import Entry, Order
+from virtuall.dosing.reading import GRAFT
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation import samples
 from virtuall.simulation.protocol import Leg
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import admit, note_first
+from virtuall.simulation.ward import admit, note_first, settle_graft
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +33,8 @@ def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
         cycle = ward.course.cycle[rows]
         unit = product.rate_unit if order.kind == "rate" else product.unit
         charts.write(rows, now[rows], "order", order.product, order.values, unit, order.rule, cycle)
+        if product.kind == GRAFT:
+            settle_graft(ward, rows, now[rows])
         if order.product in rounds.protocol.main_products:
             given = order.values > 0
             note_first(ward, "infused_day", rows[given], now[rows[given]])

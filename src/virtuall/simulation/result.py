@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from virtuall.dosing.course import Phase
 from virtuall.population import Population
 from virtuall.simulation.protocol import Protocol
 from virtuall.simulation.ward import FIRST_TIMES, Ward
@@ -84,6 +85,8 @@ def outcomes_frame(
     columns, ranks = patients.columns, np.array(protocol.response.ranks, object)
     n = len(patients)
     main = [leg.main for leg in protocol.legs]
+    on = (ward.course.phase == Phase.INFUSING) & np.array(main)[ward.course.leg]
+    running = np.where(on, ward.days["last_day"] - ward.course.since, 0.0)  # an infusion that the end cuts off
 
     def covariate(name: str) -> Floats:
         return columns[name] if name in columns else np.full(n, np.nan)
@@ -102,7 +105,7 @@ def outcomes_frame(
         "prior_transplant": covariate("prior_transplant") > 0.5,
         "treated": treated,
         "cycles_started": ward.course.begun[main].sum(axis=0),
-        "infusion_days": ward.course.total_infused[main].sum(axis=0),
+        "infusion_days": ward.course.total_infused[main].sum(axis=0) + running,
         "bed_days": ward.days["bed_days"],
         "best_response": ranks[ward.best],
         "mrd_negative": ~np.isnan(ward.days["mrd_day"]),

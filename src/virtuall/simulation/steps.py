@@ -14,11 +14,12 @@ Ints = NDArray[np.int64]
 
 
 def consider(rounds: Rounds, rows: Ints) -> None:
-    """Plan the first step that is open to those who are off treatment and have none planned."""
+    """Plan the first step that is open to those who are off treatment, assessed, and have none planned."""
     ward, steps = rounds.ward, rounds.protocol.steps
     if not steps or not len(rows):
         return
-    free = (ward.course.phase[rows] == Phase.OFF) & ~np.isfinite(ward.agenda["step"][rows])
+    known = ward.in_remission[rows] | ward.relapsed[rows] | (ward.assessed[rows] >= ward.course.cycle[rows])
+    free = known & (ward.course.phase[rows] == Phase.OFF) & ~np.isfinite(ward.agenda["step"][rows])
     rows = rows[free]
     if not len(rows):
         return
@@ -47,7 +48,7 @@ def begin(rounds: Rounds, rows: Ints) -> None:
         ward.step[these] = number
         ward.entered[number, these] += 1
         ward.assessed[these] = 0
-        ward.deciding[these] = False
+        ward.deciding[these] = ward.relapsed[these] = False
         rounds.charts.write(these, time, "step", step.name, rule=step.protocol)
         begin_step(rounds, these, number)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.dosing.regimen import NEVER
 from virtuall.simulation import treatment
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import admit, note_first
+from virtuall.simulation.ward import admit, settle_graft
 
 Ints = NDArray[np.int64]
 
@@ -21,9 +20,7 @@ def begin(rounds: Rounds, rows: Ints) -> None:
         return
     time = rounds.ensemble.now[rows]
     treatment.stop(rounds, rows, time, "transplant")
-    ward.transplanted[rows] = True
-    note_first(ward, "transplant_day", rows, time)
-    ward.agenda["next_line"][rows] = NEVER
+    settle_graft(ward, rows, time)
     ward.agenda["transplant_end"][rows] = time + policy.conditioning_days
     rounds.sets.append((policy.conditioning_input, rows, np.full(len(rows), 1 / policy.conditioning_days)))
     rounds.sets.append((policy.graft_input, rows, np.ones(len(rows))))

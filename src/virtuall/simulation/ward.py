@@ -195,6 +195,13 @@ def note_first(ward: Ward, name: str, rows: Ints, time: Floats) -> None:
     ward.days[name][rows[new]] = time[new]
 
 
+def settle_graft(ward: Ward, rows: Ints, time: Floats) -> None:
+    """The graft is given: no other transplant, no other next line."""
+    ward.transplanted[rows] = True
+    note_first(ward, "transplant_day", rows, time)
+    ward.agenda["transplant"][rows] = ward.agenda["next_line"][rows] = NEVER
+
+
 def leave(ward: Ward, rows: Ints, time: Floats) -> None:
     """The end of these patients' follow-up."""
     ward.active[rows] = False
