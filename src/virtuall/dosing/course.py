@@ -356,7 +356,8 @@ def hold(course: Course, regimen: Regimen, rows: Rows, time: Floats, rule: str) 
     """Interrupt: the infusion stops (or the next cycle waits) until `resume` or `stop`."""
     orders: list[Order] = []
     entries: list[Entry] = []
-    rows, time = _where(rows, time, ~np.isin(course.phase[rows], (Phase.HELD, Phase.OFF)))
+    done = (course.phase[rows] == Phase.RESTING) & (course.cycle[rows] >= regimen.number_of_cycles)
+    rows, time = _where(rows, time, ~np.isin(course.phase[rows], (Phase.HELD, Phase.OFF)) & ~done)
     if not len(rows):
         return orders, entries
     _pause(course, regimen, rows, time, rule, orders, entries)

@@ -76,6 +76,7 @@ class RegimenText:
     response: str
     follow_up: float
     supply: Supply | None
+    transplant_referred: float | None
 
 
 def read_regimen(path: Path, products: Mapping[str, Product]) -> RegimenText:
@@ -117,7 +118,13 @@ def read_regimen(path: Path, products: Mapping[str, Product]) -> RegimenText:
             head.text("response"),
             head.days("follow_up", low=0),
             supply,
+            _referred(text.table("transplant", default=None)),
         )
+
+
+def _referred(table: Table | None) -> float | None:
+    """The share of those in remission who are sent to transplant after this therapy, where it has its own."""
+    return None if table is None else table.quantity("referred", "1", low=0, high=1, sourced=True).value
 
 
 def _check_cycles(text: Table, regimen: Regimen) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from virtuall.dosing.course import Phase
 from virtuall.dosing.regimen import NEVER
 from virtuall.dosing.supply import SUPPLY
 from virtuall.simulation import next_line, samples, steps
+from virtuall.simulation.orders import by_leg
 from virtuall.simulation.snapshot import snapshot
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import note_first
@@ -77,10 +80,13 @@ def _remission(rounds: Rounds, rows: Ints, time: Floats) -> None:
     ward.deciding[rows] = False
     ward.agenda["next_line"][rows] = NEVER
     samples.anchor(rounds, rows, time, "remission")
-    wait = transplant_wait(
-        rounds.protocol.transplant, rounds.seed, ward.ids[rows], rounds.earlier_transplant[rows], ward.lines[rows]
-    )
-    ward.agenda["transplant"][rows] = np.where(ward.transplanted[rows], NEVER, time + wait)
+    for leg, these in by_leg(rounds, rows):
+        policy, own = rounds.protocol.transplant, leg.transplant_referred
+        policy = policy if own is None else replace(policy, referred=own)
+        earlier, lines = rounds.earlier_transplant[these], ward.lines[these]
+        wait = transplant_wait(policy, rounds.seed, ward.ids[these], earlier, lines)
+        planned = rounds.ensemble.now[these] + wait
+        ward.agenda["transplant"][these] = np.where(ward.transplanted[these], NEVER, planned)
 
 
 def _relapse(rounds: Rounds, rows: Ints, time: Floats) -> None:

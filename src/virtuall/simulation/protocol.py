@@ -39,6 +39,8 @@ class Leg:
         How the product is made, when it is made from the patient's own cells.
     bridging, lymphodepletion : int
         The legs that go before this one, -1 where there is none.
+    transplant_referred : float or None
+        Share of its remissions that go to transplant, where the policy's own does not hold.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Leg:
     supply: Supply | None = None
     bridging: int = -1
     lymphodepletion: int = -1
+    transplant_referred: float | None = None
 
     @property
     def main(self) -> bool:
@@ -187,7 +190,16 @@ def _part(shelf: Shelf, name: str, step: int, products: Mapping[str, Product]) -
                 raise InputError(f"{kind} of {name} cannot itself wait for a product", given=protocol)
             before.append(Leg(kind, step, inner.regimen, _rules(shelf, inner)))
             places[kind] = len(before)
-    main = Leg(MAIN, step, text.regimen, _rules(shelf, text), text.supply, places[BRIDGING], places[LYMPHODEPLETION])
+    main = Leg(
+        MAIN,
+        step,
+        text.regimen,
+        _rules(shelf, text),
+        text.supply,
+        places[BRIDGING],
+        places[LYMPHODEPLETION],
+        text.transplant_referred,
+    )
     monitoring = read_monitoring(_text(shelf, "monitoring", f"monitoring/{text.monitoring}.toml", text.monitoring))
     return _Part(text, (main, *before), monitoring, path)
 
