@@ -23,7 +23,9 @@ FIRST = '[[step]]\nname = "first"\nprotocol = "a/one"\n'
 
 
 def step(name: str, after: str = "first", when: str = "relapsed", more: str = "") -> str:
-    return f'[[step]]\nname = "{name}"\nprotocol = "b/two"\nfrom = ["{after}"]\nwhen = "{when}"\nwashout = "7 d"\n{more}'
+    return (
+        f'[[step]]\nname = "{name}"\nprotocol = "b/two"\nfrom = ["{after}"]\nwhen = "{when}"\nwashout = "7 d"\n{more}'
+    )
 
 
 def read(folder: Path, *steps: str) -> Sequence:

@@ -140,7 +140,10 @@ def test_a_bolus_on_the_last_day_is_given(read: Read) -> None:
     steps = 'steps = [{ day = "0 d", level = "split" }, { day = "9 d", level = "split" }]'
     cycle = f'[[cycle]]\ncycles = [1, 1]\nrest = "7 d"\ninpatient = "0 d"\n{steps}\n'
     found = given(read(HEAD + level + cycle), 50.0, 1.5)
-    assert [(round(day, 6), kind, value) for day, _, kind, value, _ in found] == [(0.0, "bolus", 5.0), (9.0, "bolus", 5.0)]
+    assert [(round(day, 6), kind, value) for day, _, kind, value, _ in found] == [
+        (0.0, "bolus", 5.0),
+        (9.0, "bolus", 5.0),
+    ]
 
 
 @pytest.mark.parametrize(
