@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from virtuall.simulation.protocol import Protocol, load_protocol
     from virtuall.simulation.result import Result
     from virtuall.simulation.simulate import simulate
+    from virtuall.trial.comparison import Comparison
+    from virtuall.trial.comparison_run import compare
 
 __all__ = [
+    "Comparison",
     "Population",
     "Protocol",
     "Result",
     "SbmlModel",
+    "compare",
     "load_protocol",
     "plan",
     "read_sbml",
@@ -39,6 +43,8 @@ _PLACES = {
     "Result": "virtuall.simulation.result",
     "simulate": "virtuall.simulation.simulate",
     "plan": "virtuall.simulation.plan",
+    "Comparison": "virtuall.trial.comparison",
+    "compare": "virtuall.trial.comparison_run",
 }
 
 

@@ -14,7 +14,7 @@ from virtuall.trial.scoring import check_units
 
 TRIALS = Path(str(files("virtuall"))) / "library" / "trials"
 CELLS = ("eliana", "zuma3", "felix")
-FOLDERS = ("tower", "inovate", *CELLS, "pooled_relapsed", "pk_label", "mt103_202_pd", "nhl_il6")
+FOLDERS = ("tower", "inovate", *CELLS, "pooled_relapsed", "pk_label", "ino_pk", "mt103_202_pd", "nhl_il6")
 TARGETS = Path(__file__).parents[3] / "shared" / "evidence" / "targets.csv"
 
 

@@ -383,10 +383,16 @@ def resume(course: Course, regimen: Regimen, rows: Rows, time: Floats, rule: str
         long = time - course.held_at[rows] > regimen.restart.new_cycle_after
     waiting = course.next_action[rows] == Action.BEGIN_CYCLE
     never_started = course.cycle[rows] == 0
-    anew = waiting | never_started
+    # held in the rest between cycles: the next one does not come before that rest is over
+    due = np.where(never_started, time, course.infusion_ended[rows] + regimen.tables.rest[course.block[rows]])
+    resting = waiting & (due > time)
+    course.phase[rows[resting]] = Phase.RESTING
+    course.next_action[rows[resting]] = Action.BEGIN_CYCLE
+    course.next_time[rows[resting]] = due[resting]
+    anew = (waiting | never_started) & ~resting
     if anew.any():
         _begin_cycle(course, regimen, rows[anew], time[anew], orders, entries)
-    again = ~anew
+    again = ~(anew | resting)
     if again.any():
         these, at = rows[again], time[again]
         new_cycle = long[again] & (course.cycle[these] < regimen.number_of_cycles)

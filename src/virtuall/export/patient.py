@@ -8,6 +8,7 @@ from virtuall.core.errors import InputError
 from virtuall.engine.ensemble import STATUS_TEXT
 from virtuall.export.sbml import Change, model_to_sbml
 from virtuall.model import Model
+from virtuall.simulation.bind import brought_along
 from virtuall.simulation.realized import PARAMETER, STATE
 from virtuall.simulation.replay import matching_model, patient_places
 from virtuall.simulation.result import Result
@@ -44,7 +45,8 @@ def patient_to_sbml(result: Result, patient: int) -> str:
             hint="there is no whole course to export: choose another patient",
         )
     columns = result.patients[int(place)].columns
-    known = {name: float(column[0]) for name, column in columns.items() if name in model.system.parameters}
+    known = brought_along(model, result.protocol.given_products)
+    known |= {name: float(column[0]) for name, column in columns.items() if name in model.system.parameters}
     changes = patient_changes(result, patient, model)
     died = not np.isnan(float(result.outcomes["death_day"].iloc[place]))
     end = "died on" if died else "was followed to"

@@ -11,9 +11,12 @@ from virtuall.core.errors import InputError
 from virtuall.core.units import Unit
 from virtuall.core.units import unit as read_unit
 from virtuall.engine.system import TIME, System
+from virtuall.export.node_units import node_units
 from virtuall.export.sbml_math import MathWriter, apply, number, shared_nodes, symbol
 from virtuall.export.sbml_units import NOTE, define_unit
 from virtuall.model.load import Model
+
+_DAY = read_unit("d")
 
 
 @dataclass(frozen=True)
@@ -137,18 +140,21 @@ class _Writer:
         self.model = model
         roots = [*system.rates, *(node for _, node in system.signals)]
         self.shared = shared_nodes(system.graph, roots, named)
-        self.math = MathWriter(system.graph, named | self.shared)
-        self.plain = MathWriter(system.graph, {})
+        self.units = {TIME: _DAY} | {name: read_unit(text) for name, text in system.units.items()}
+        first = [*system.initial, *(node for _, node in system.constants)]
+        units = node_units(system.graph, [*roots, *first], self.units, named)
+        self.units |= {name: units.known[node] for node, name in self.shared.items() if node in units.known}
+        self.math = MathWriter(units, named | self.shared, self.define)
+        self.plain = MathWriter(units, {}, self.define)
 
     def start(self, name: str, note: str) -> None:
         self.model.setId(name)
-        self.model.setTimeUnits(define_unit(self.model, read_unit("d")))
+        self.model.setTimeUnits(self.define(_DAY))
         paragraphs = "".join(f"<p>{escape(each)}</p>" for each in (note, NOTE) if each)
         self.model.setNotes(f'<body xmlns="http://www.w3.org/1999/xhtml">{paragraphs}</body>')
 
-    def unit(self, name: str) -> Unit | None:
-        text = self.system.units.get(name)
-        return None if text is None else read_unit(text)
+    def define(self, unit: Unit) -> str:
+        return define_unit(self.model, unit)
 
     def parameter(self, name: str, value: float | None, *, constant: bool) -> Any:
         parameter = self.model.createParameter()
@@ -156,9 +162,8 @@ class _Writer:
         parameter.setConstant(constant)
         if value is not None:
             parameter.setValue(value)
-        unit = self.unit(name)
-        if unit is not None:
-            parameter.setUnits(define_unit(self.model, unit))
+        if name in self.units:
+            parameter.setUnits(self.define(self.units[name]))
         if name in self.system.docs:
             parameter.setName(self.system.docs[name])
         return parameter
@@ -174,7 +179,7 @@ class _Writer:
     def first_value(self, name: str, node: int) -> None:
         assignment = self.model.createInitialAssignment()
         assignment.setSymbol(name)
-        assignment.setMath(self.plain.formula(node))
+        assignment.setMath(self.plain.formula(node, self.units.get(name)))
 
     def states(self) -> None:
         system = self.system
@@ -185,7 +190,8 @@ class _Writer:
                 self.first_value(name, initial)
             rule = self.model.createRateRule()
             rule.setVariable(name)
-            rule.setMath(self.math.formula(rate))
+            unit = self.units[name] / _DAY if name in self.units else None
+            rule.setMath(self.math.formula(rate, unit))
 
     def signals(self) -> None:
         for node, name in self.shared.items():
@@ -198,12 +204,8 @@ class _Writer:
         self.parameter(name, None, constant=False)
         rule = self.model.createAssignmentRule()
         rule.setVariable(name)
-        first = self.system.graph.value(node)
-        unit = self.unit(name)
-        if first == 0.0 and unit is not None:
-            rule.setMath(number(0.0, define_unit(self.model, unit)))
-        else:
-            rule.setMath(self.math.formula(node, whole=self.math.named.get(node) == name))
+        whole = self.math.named.get(node) == name
+        rule.setMath(self.math.formula(node, self.units.get(name), whole=whole))
 
     def first_values(self, changes: Iterable[Change]) -> list[Change]:
         """Write what is set on day 0 as first values; the changes that are left.
@@ -242,8 +244,7 @@ class _Writer:
             for name, (is_set, value) in _merged(together).items():
                 assignment = event.createEventAssignment()
                 assignment.setVariable(name)
-                unit = self.unit(name)
-                amount = number(value, None if unit is None else define_unit(self.model, unit))
+                amount = number(value, self.define(self.units[name]) if name in self.units else None)
                 assignment.setMath(amount if is_set else apply(libsbml.AST_PLUS, symbol(name), amount))
 
 

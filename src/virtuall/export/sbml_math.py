@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from virtuall.core.units import Unit
 from virtuall.engine.graph import Graph
+from virtuall.export.node_units import NodeUnits
 
 # A shared formula of more parts than this gets a name of its own, so that the text stays as small as the
 # graph.
 _LARGE = 100
-# Operations whose arguments and value have one unit.
-_ALIKE = ("add", "sub", "neg", "abs", "min", "max")
 
 
 def shared_nodes(graph: Graph, roots: Iterable[int], named: Mapping[int, str]) -> dict[int, str]:
@@ -45,14 +45,25 @@ def shared_nodes(graph: Graph, roots: Iterable[int], named: Mapping[int, str]) -
 
 
 class MathWriter:
-    """Writes nodes of a graph as libSBML trees; nodes with a name are written by their name."""
+    """Writes nodes of a graph as libSBML trees; nodes with a name are written by their name.
 
-    def __init__(self, graph: Graph, named: Mapping[int, str]) -> None:
+    Parameters
+    ----------
+    units : NodeUnits
+        The units of the nodes, of which numbers in formulas have theirs.
+    named : mapping of int to str
+        Nodes that have a name.
+    define : callable
+        Gives the name of a unit in the model that is written.
+    """
+
+    def __init__(self, units: NodeUnits, named: Mapping[int, str], define: Callable[[Unit], str]) -> None:
         import libsbml
 
-        self.graph = graph
+        self.graph = units.graph
+        self.units = units
         self.named = named
-        self._plain: dict[int, bool] = {}
+        self.define = define
         self._types = {
             "add": libsbml.AST_PLUS,
             "sub": libsbml.AST_MINUS,
@@ -72,41 +83,37 @@ class MathWriter:
             "not": libsbml.AST_LOGICAL_NOT,
         }
 
-    def formula(self, node: int, *, whole: bool = False) -> Any:
-        """Return the tree of a node; with `whole`, even when the node itself has a name."""
+    def formula(self, node: int, unit: Unit | None, *, whole: bool = False) -> Any:
+        """Return the tree of a node.
+
+        Parameters
+        ----------
+        node : int
+        unit : Unit or None
+            The unit that is wanted: that of a number, which has none of its own.
+        whole : bool
+            Write the formula even when the node itself has a name.
+        """
         import libsbml
 
         if node in self.named and not whole:
             return symbol(self.named[node])
         name, *rest = self.graph.ops[node]
         if name == "number":
-            return number(float(rest[0]))
+            return number(float(rest[0]), None if unit is None else self.define(unit))
         if name == "symbol":
             return symbol(str(rest[0]))
         if name == "truth":
             return libsbml.ASTNode(libsbml.AST_CONSTANT_TRUE if rest[0] else libsbml.AST_CONSTANT_FALSE)
-        nodes = list(self.graph.arguments(node))
-        arguments = [self.formula(argument) for argument in nodes]
-        alike = nodes[1:] if name == "select" else nodes if name in _ALIKE else []
-        if any(self.plain(each) for each in alike):
-            for place, each in enumerate(nodes):
-                if each in alike and self.graph.value(each) == 0.0:
-                    arguments[place] = number(0.0, "dimensionless")
+        wanted = self.units.of_arguments(node, unit)
+        nodes = self.graph.arguments(node)
+        arguments = [self.formula(argument, each) for argument, each in zip(nodes, wanted, strict=True)]
         if name == "select":
             condition, value, otherwise = arguments
             return apply(libsbml.AST_FUNCTION_PIECEWISE, value, condition, otherwise)
         if name == "sqrt":
             return apply(libsbml.AST_FUNCTION_ROOT, number(2.0), *arguments)
         return apply(self._types[str(name)], *arguments)
-
-    def plain(self, node: int) -> bool:
-        """Whether a formula is surely a plain number: 0 is one only beside such a one."""
-        if node not in self._plain:
-            name, nodes = str(self.graph.ops[node][0]), list(self.graph.arguments(node))
-            alike = nodes[1:] if name == "select" else nodes if name in _ALIKE else []
-            number = name == "number" and self.graph.value(node) != 0.0
-            self._plain[node] = number or name in ("exp", "log") or any(self.plain(each) for each in alike)
-        return self._plain[node]
 
 
 def apply(kind: int, *arguments: Any) -> Any:
@@ -129,7 +136,7 @@ def symbol(name: str) -> Any:
 
 
 def number(value: float, unit: str | None = None) -> Any:
-    """Return a number with its unit; without one a plain number, save 0, which goes with every unit."""
+    """Return a number with its unit; one without a known unit counts as plain, save 0, which goes with any unit."""
     import libsbml
 
     tree = libsbml.ASTNode(libsbml.AST_REAL)

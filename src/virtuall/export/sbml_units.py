@@ -36,7 +36,7 @@ _BUILT_IN = frozenset(
 
 def unit_id(unit: Unit) -> str:
     """Return the name of a unit in SBML: its identifier form, ``ug_per_d``."""
-    name = unit.identifier
+    name = unit.identifier.replace("/", "_over_")  # the power of a root: g1_over_2
     if name == "dimensionless":
         return name
     return f"unit_{name}" if name in _BUILT_IN else name

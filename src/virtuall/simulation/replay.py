@@ -92,7 +92,7 @@ def replay(result: Result, patients: Iterable[int] | None = None, *, rtol: float
     outcomes = result.outcomes.iloc[places]
     tolerance = float(result.provenance["rtol"]) if rtol is None else rtol
     kernel = build_kernel(model.system, rtol=tolerance)
-    ensemble = kernel.start(parameter_rows(model, people))
+    ensemble = kernel.start(parameter_rows(model, people, result.protocol.given_products))
     events = bind(model, result.protocol).events
     for place, event in enumerate(events):
         if event.fatal:
