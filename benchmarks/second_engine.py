@@ -91,7 +91,7 @@ def compare(result: Result, patient: int, engine: str) -> dict[str, Any]:
     ours = {}
     for which, rtol in (("tight", TIGHT), ("working", float(result.provenance["rtol"]))):
         kernel = build_kernel(model.system, rtol=rtol)
-        ensemble = kernel.start(parameter_rows(model, person))
+        ensemble = kernel.start(parameter_rows(model, person, result.protocol.given_products))
         kernel.record(ensemble, days, model.system.states)
         give(kernel, ensemble, person.ids, result.realized, last)
         ours[which] = ensemble.recorded[0]

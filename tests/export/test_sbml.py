@@ -70,9 +70,7 @@ _OPERATIONS = {
 }
 
 
-def scipy_run(
-    system: System, values: dict[str, float], changes: tuple[Change, ...], days: np.ndarray
-) -> np.ndarray:
+def scipy_run(system: System, values: dict[str, float], changes: tuple[Change, ...], days: np.ndarray) -> np.ndarray:
     """Integrate by SciPy from change to change; states at the given days, after the changes of that day."""
     values = dict(values)
     for name, node in system.constants:

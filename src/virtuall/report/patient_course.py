@@ -42,7 +42,10 @@ class Cycle:
 
 @dataclass
 class Making:
-    """Cells on their way from the patient and back; `stages` are names and days, `failed` day and reason."""
+    """Cells on their way from the patient and back; `stages` are names and days, `failed` day and reason.
+
+    `left` tells that a sequence went on to another therapy.
+    """
 
     collections: list[tuple[float, float]] = field(default_factory=list)
     stages: list[tuple[str, float]] = field(default_factory=list)
@@ -50,6 +53,7 @@ class Making:
     ready: float = math.nan
     off_specification: bool = False
     failed: tuple[float, str] | None = None
+    left: bool = False
 
     def ended(self) -> bool:
         """Whether the product is there, or never will be."""
@@ -118,6 +122,8 @@ def _supply(makings: list[Making], entry: Mapping[str, Any]) -> None:
         makings[-1].ready, makings[-1].off_specification = day, value > 0
     elif kind == "no product":
         makings[-1].failed = (day, str(entry["what"]))
+    elif kind == "step":
+        makings[-1].left = True
 
 
 def _infusion(cycles: list[Cycle], makings: list[Making], entry: Mapping[str, Any]) -> None:
@@ -137,23 +143,33 @@ def _infusion(cycles: list[Cycle], makings: list[Making], entry: Mapping[str, An
 
 
 def _role(cycles: list[Cycle], makings: list[Making], product: str) -> Role:
-    """Before the product is there it is bridging; then come lymphodepletion, another product, and the cells."""
-    if not makings or makings[-1].failed is not None or not makings[-1].stages:
+    """Before the product is there it is bridging, which may go on; then lymphodepletion, and another product: cells."""
+    if not makings or not makings[-1].stages or makings[-1].failed is not None or makings[-1].left:
         return ""
-    ready = makings[-1].ready
-    if not math.isfinite(ready):
+    since = [cycle for cycle in cycles if cycle.start >= makings[-1].started - _SAME]
+    roles = {cycle.product: cycle.role for cycle in since}
+    if product in roles:
+        return roles[product]
+    if not math.isfinite(makings[-1].ready):
         return "bridging"
-    since = [cycle for cycle in cycles if cycle.start >= ready - _SAME and cycle.role in ("lymphodepletion", "cells")]
-    if not since or since[-1].product == product:
-        return since[-1].role if since else "lymphodepletion"
-    return "cells" if all(cycle.role == "lymphodepletion" for cycle in since) else ""
+    if "cells" in roles.values():
+        return ""
+    return "cells" if "lymphodepletion" in roles.values() else "lymphodepletion"
+
+
+def day_words(day: float) -> str:
+    """A day, or a number of days: whole, or with one decimal."""
+    return f"{day:.0f}" if abs(day - round(day)) < 0.05 else f"{day:.1f}"
+
+
+def is_premedication(entry: Mapping[str, Any]) -> bool:
+    """Whether something was given ahead of a start or a step."""
+    return str(entry["kind"]) == "order" and str(entry["rule"]).startswith("premedication")
 
 
 def _dose(cycles: list[Cycle], entry: Mapping[str, Any]) -> None:
     unit, day = str(entry["unit"]), float(entry["day"])
-    if str(entry["kind"]) != "order" or "/" in unit or not entry["value"] > 0:
-        return
-    if str(entry["rule"]).startswith("premedication"):
+    if str(entry["kind"]) != "order" or "/" in unit or not entry["value"] > 0 or is_premedication(entry):
         return
     begun = [cycle for cycle in cycles if cycle.start <= day + _SAME]
     if begun:

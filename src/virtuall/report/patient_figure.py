@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,28 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from virtuall.report.drawing import COLORS, FAINT, LINES, MARKERS, PUBLISHED, describe, drawing
+from virtuall.report.patient_course import Course, Making, charted, day_words, is_premedication, read_course
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
 
-# What is drawn across all panels; everything else in the chart is told by the story.
-HAPPENINGS = (
-    "response",
-    "relapse",
-    "crs",
-    "neurologic_event",
-    "infusion_reaction",
-    "infection",
-    "transplant",
-    "next_line",
-    "death",
-)
-_STARTS = ("infusion_start", "resume")
-_STOPS = ("infusion_stop", "hold", "stop")
+# What is drawn across all panels, beside every event that has a grade; the rest of the chart is told by the story.
+HAPPENINGS = ("response", "relapse", "transplant", "next_line", "step", "death")
+_MADE = "making of cells"
+_HOLLOW: Any = {
+    "markersize": 7, "markerfacecolor": "white",
+    "markeredgecolor": COLORS[0], "markeredgewidth": 1.4, "linestyle": "none",
+}  # fmt: skip
+_ABBREVIATION = 3
 _MOST_BARS = 8
 _LOWEST = 1e-14
+_LEGEND_LINE = 18  # points
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,10 @@ class Panel:
     log : bool
     limits : mapping of str to float
         Horizontal lines: what is below could not be seen in a clinic.
-    bottom : float or None
-        Lower end of the axis; on a logarithmic axis by default 14 powers of ten below the highest value.
+    bottom, top : float or None
+        Ends of the axis; on a logarithmic axis the lower one is by default 14 powers of ten below the highest value.
+    names : mapping of str to str
+        Words for signals; others are called by their own long name.
     """
 
     title: str
@@ -57,6 +56,8 @@ class Panel:
     log: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     bottom: float | None = None
+    top: float | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def panels_by_unit(signals: xr.Dataset) -> tuple[Panel, ...]:
@@ -101,15 +102,20 @@ def patient_figure(
     """
     single = signals.squeeze("patient", drop=True) if "patient" in signals.dims else signals
     shown = [panel for panel in (panels or panels_by_unit(single)) if _recorded(panel, single)]
-    bars = _bars(events, float(single["time"].max()))
-    happened = events[events["kind"].isin(HAPPENINGS)].sort_values("day", kind="stable")
-    heights = [*([1.5] * len(shown)), 0.6 + 0.28 * len(bars)]
-    with drawing(sum(heights) + 0.9, heights, share_time=True) as sheet:
+    end = last_day or _last_day(single)
+    entries = charted(events)
+    course = read_course(entries)
+    rows = _rows(course, entries, end)
+    happened = [entry for entry in entries if entry["kind"] in HAPPENINGS or entry["unit"] == "grade"]
+    legend_lines = (len({entry["kind"] for entry in happened}) + 2) // 3 + 2 * len(course.makings)
+    heights = [*([1.5] * len(shown)), 0.6 + 0.28 * len(rows)]
+    with drawing(sum(heights) + 0.6 + 0.17 * legend_lines, heights, share_time=True) as sheet:
         for axes, panel in zip(sheet.panels, shown, strict=False):
             _traces(axes, panel, single)
-        _orders(sheet.panels[-1], bars)
-        _happenings(sheet.panels, happened)
-        sheet.panels[-1].set_xlim(0, last_day or float(single["time"].max()))
+        _orders(sheet.panels[-1], rows)
+        milestones = _milestones(sheet.panels, course, [*rows].index(_MADE) + 1) if _MADE in rows else []
+        _happenings(sheet.panels, happened, milestones)
+        sheet.panels[-1].set_xlim(0, end)
         sheet.panels[-1].set_xlabel("day")
         if title:
             sheet.figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
@@ -132,7 +138,7 @@ def _traces(axes: Axes, panel: Panel, signals: xr.Dataset) -> None:
             color=COLORS[place % len(COLORS)],
             linestyle=LINES[place % len(LINES)],
             linewidth=1.5,
-            label=str(signals[name].attrs.get("long_name", name)),
+            label=panel.names.get(name, str(signals[name].attrs.get("long_name", name))),
         )
     for words, limit in panel.limits.items():
         axes.axhline(limit, color=FAINT, linewidth=0.9, linestyle=":")
@@ -146,68 +152,120 @@ def _traces(axes: Axes, panel: Panel, signals: xr.Dataset) -> None:
             color=FAINT,
         )
     if panel.log:
-        _powers(axes, panel.bottom)
+        _powers(axes, panel)
     else:
-        axes.set_ylim(bottom=panel.bottom or 0)
-    axes.set_title(panel.title, fontsize=10)
+        axes.set_ylim(bottom=panel.bottom or 0, top=panel.top)
     axes.set_ylabel(panel.unit)
-    style: Any = {"ncols": 2, "fontsize": 9, "columnspacing": 1.0, "handlelength": 1.8}
-    if len(_recorded(panel, signals)) <= 2:  # more would run into the title
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1, **style)
-    else:
-        axes.legend(loc="best", **style)
+    several = len(_recorded(panel, signals)) > 1
+    axes.set_title(panel.title, fontsize=10, pad=_LEGEND_LINE if several else None)
+    if several:  # on a line of its own, between title and axes
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            borderaxespad=0.1,
+            ncols=2,
+            fontsize=9,
+            columnspacing=1.0,
+            handlelength=1.8,
+        )
 
 
-def _powers(axes: Axes, bottom: float | None) -> None:
+def _powers(axes: Axes, panel: Panel) -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 
     highest = max((float(np.nanmax(line.get_ydata())) for line in axes.get_lines()), default=1.0)
     axes.set_yscale("log")
-    axes.set_ylim(max(axes.get_ylim()[0], highest * _LOWEST) if bottom is None else bottom, highest * 10)
+    bottom = max(axes.get_ylim()[0], highest * _LOWEST) if panel.bottom is None else panel.bottom
+    axes.set_ylim(bottom, max(highest, bottom) * 10 if panel.top is None else panel.top)
     axes.yaxis.set_major_locator(LogLocator(numticks=6))
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _bars(events: pd.DataFrame, end: float) -> dict[str, list[tuple[float, float]]]:
-    """Stretches of each infusion, and doses as stretches of no length, by what was given."""
-    bars: dict[str, list[tuple[float, float]]] = {}
-    running: dict[str, float] = {}
-    for event in events.sort_values("day", kind="stable").to_dict("records"):
-        what, kind, day = str(event["what"]), str(event["kind"]), float(event["day"])
-        if kind in _STARTS:
-            running.setdefault(what, day)
-        elif kind in _STOPS and what in running:
-            bars.setdefault(what, []).append((running.pop(what), day))
-        elif kind == "dose":
-            bars.setdefault(what, []).append((day, day))
-    for what, start in running.items():
-        bars.setdefault(what, []).append((start, end))
-    return dict(list(bars.items())[:_MOST_BARS])
+def _last_day(signals: xr.Dataset) -> float:
+    """The last recorded day of the patient's life: what comes after it is not a number."""
+    alive = np.zeros(signals.sizes["time"], bool)
+    for trace in signals.data_vars.values():
+        alive |= np.isfinite(trace.to_numpy().astype(float))
+    days = signals["time"].to_numpy()
+    return float(days[alive].max() if alive.any() else days.max())
 
 
-def _orders(axes: Axes, bars: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    for place, stretches in enumerate(bars.values(), start=1):
+def _rows(course: Course, entries: Sequence[Mapping[str, Any]], end: float) -> dict[str, list[tuple[float, float]]]:
+    """Stretches of what lasted, and doses as stretches of no length, by what was given; the making of cells first."""
+    made = [_way(making, end) for making in course.makings]
+    rows: dict[str, list[tuple[float, float]]] = {_MADE: [way for way in made if way]} if made else {}
+    for cycle in course.cycles:
+        if not cycle.doses:
+            rows.setdefault(cycle.product, []).extend((start, min(stop, end)) for start, stop in cycle.stretches)
+        for dose in cycle.doses:
+            rows.setdefault(dose.product, []).append((dose.day, dose.day))
+    for entry in entries:
+        if is_premedication(entry):
+            rows.setdefault(str(entry["what"]), []).append((float(entry["day"]), float(entry["day"])))
+    return dict(list(rows.items())[:_MOST_BARS])
+
+
+def _way(making: Making, end: float) -> tuple[float, float] | tuple[()]:
+    """From collection to the product, or to its failure, or to the end of what is shown."""
+    if not math.isfinite(making.started):
+        return ()
+    failed = making.failed[0] if making.failed is not None else end
+    return making.started, making.ready if math.isfinite(making.ready) else failed
+
+
+def _orders(axes: Axes, rows: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    for place, stretches in enumerate(rows.values(), start=1):
         color = COLORS[(place - 1) % len(COLORS)]
         given = [(start, end - start) for start, end in stretches if end > start]
         axes.broken_barh(given, (place - 0.3, 0.6), facecolors=color, linewidth=0)
         doses = [start for start, end in stretches if end == start]
         axes.plot(doses, [place] * len(doses), marker="|", markersize=11, color=color, linestyle="none")
-    axes.set_yticks(range(len(bars) + 1), ["events", *bars])
-    axes.set_ylim(len(bars) + 0.6, -0.7)
+    axes.set_yticks(range(len(rows) + 1), ["events", *rows])
+    axes.set_ylim(len(rows) + 0.6, -0.7)
     axes.grid(axis="y", visible=False)
 
 
-def _happenings(panels: Sequence[Axes], happened: pd.DataFrame) -> None:
+def _milestones(panels: Sequence[Axes], course: Course, row: int) -> list[tuple[str, str]]:
+    """Mark the way of made cells in their row, and the infusion across all panels; marker and words of each."""
+    found: list[tuple[str, str, float]] = []
+    for making in course.makings:
+        found += [("v", "leukapheresis", day) for day, _ in making.collections]
+        if math.isfinite(making.ready):
+            found.append(("h", "product ready", making.ready))
+        if making.failed is not None:
+            found.append(("X", "no product", making.failed[0]))
+    for cycle in course.cycles:
+        if cycle.role == "lymphodepletion":
+            found.append(("d", cycle.role, cycle.start))
+        elif cycle.role == "cells":
+            days = [dose.day for dose in cycle.doses] or [cycle.start]
+            found += [("^", "infusion (dashed)", day) for day in days]
+            for axes in panels[:-1]:
+                for day in days:
+                    axes.axvline(day, color=COLORS[0], linewidth=1.2, linestyle="--")
+    told: dict[str, tuple[str, list[str]]] = {}
+    for mark, words, day in found:
+        panels[-1].plot(day, row, marker=mark, **_HOLLOW, clip_on=False, zorder=3)
+        told.setdefault(words, (mark, []))[1].append(day_words(day))
+    return [
+        (mark, f"{words}, day{'s' if len(days) > 1 else ''} {', '.join(days)}") for words, (mark, days) in told.items()
+    ]
+
+
+def _happenings(
+    panels: Sequence[Axes], happened: Sequence[Mapping[str, Any]], milestones: Sequence[tuple[str, str]]
+) -> None:
     from matplotlib.lines import Line2D
 
     marks: dict[str, str] = {}
-    for event in happened.to_dict("records"):
-        kind, day = str(event["kind"]), float(event["day"])
+    for entry in happened:
+        kind, day = str(entry["kind"]), float(entry["day"])
         mark = marks.setdefault(kind, MARKERS[len(marks) % len(MARKERS)])
         for axes in panels[:-1]:
-            axes.axvline(day, color=FAINT, linewidth=0.8, alpha=0.6)
+            axes.axvline(day, color=FAINT, linewidth=0.8, alpha=0.4)
         panels[-1].plot(day, 0, marker=mark, color=PUBLISHED, markersize=6, linestyle="none", clip_on=False)
-    handles = [
+    handles = [Line2D([], [], marker=mark, label=words, **_HOLLOW) for mark, words in milestones]
+    handles += [
         Line2D([], [], marker=mark, color=PUBLISHED, linestyle="none", markersize=6, label=_words(kind))
         for kind, mark in marks.items()
     ]
@@ -215,7 +273,7 @@ def _happenings(panels: Sequence[Axes], happened: pd.DataFrame) -> None:
         panels[0].figure.legend(
             handles=handles,
             loc="outside lower left",
-            ncols=3,
+            ncols=2 if milestones else 3,
             columnspacing=0.9,
             handletextpad=0.1,
             fontsize=9,
@@ -223,4 +281,5 @@ def _happenings(panels: Sequence[Axes], happened: pd.DataFrame) -> None:
 
 
 def _words(kind: str) -> str:
-    return kind.replace("_", " ")
+    """A short kind is an abbreviation."""
+    return kind.upper() if len(kind) <= _ABBREVIATION else kind.replace("_", " ")

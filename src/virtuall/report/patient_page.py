@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from virtuall.report.page import render
 
 
-def patient_page(
-    title: str, sentences: Sequence[str], figure: str, facts: Mapping[str, str] | None = None
-) -> str:
+def patient_page(title: str, sentences: Sequence[str], figure: str, facts: Mapping[str, str] | None = None) -> str:
     """A self-contained HTML page.
 
     Parameters

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PANELS = "panels.toml"
 _NEEDED = ("title", "signals", "unit")
-_KEYS = (*_NEEDED, "log", "bottom", "limits", "source", "mark", "why")
+_KEYS = (*_NEEDED, "names", "log", "bottom", "top", "limits", "source", "mark", "why")
 
 
 def read_panels(path: Path) -> tuple[Panel, ...]:
@@ -47,6 +47,11 @@ def read_panels(path: Path) -> tuple[Panel, ...]:
         limits = entry.get("limits", {})
         if limits and not {"source", "mark"} <= set(entry):
             problems.append(TextError("limits have a source and a mark", where=text.where((*here, "limits"))))
+        words = entry.get("names", [])
+        if words and not missing and len(words) != len(entry["signals"]):
+            given, wanted = len(words), f"{len(entry['signals'])}, one for each signal"
+            where = text.where((*here, "names"))
+            problems.append(TextError("names do not fit the signals", given=given, hint=wanted, where=where))
         if not missing:
             panels.append(
                 Panel(
@@ -56,6 +61,8 @@ def read_panels(path: Path) -> tuple[Panel, ...]:
                     log=bool(entry.get("log", False)),
                     limits={str(words): float(limit) for words, limit in limits.items()},
                     bottom=entry.get("bottom"),
+                    top=entry.get("top"),
+                    names=dict(zip(entry["signals"], words, strict=False)),
                 )
             )
     if problems:
@@ -66,15 +73,14 @@ def read_panels(path: Path) -> tuple[Panel, ...]:
 def panels_for(signals: xr.Dataset, shelf: Shelf) -> tuple[Panel, ...] | None:
     """The panels of a library with what can be drawn of the signals of one patient.
 
-    Left out: what was not recorded, and on a logarithmic axis what is never above nothing. None when that
-    leaves no panel.
+    Left out: what was not recorded, and what is never above the lower end of the axis, as of a therapy that was
+    not given. None when that leaves no panel.
     """
     listed = read_panels(shelf.files[PANELS]) if PANELS in shelf.files else ()
     drawn = []
     for panel in listed:
-        names = [name for name in panel.signals if name in signals]
-        if panel.log:
-            names = [name for name in names if bool((signals[name] > 0).any())]
+        least = panel.bottom or 0
+        names = [name for name in panel.signals if name in signals and bool((signals[name] > least).any())]
         if names:
             drawn.append(replace(panel, signals=tuple(names)))
     return tuple(drawn) or None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from virtuall.report.patient_course import Course, Cycle, Dose, Making, charted, read_course
+from virtuall.report.patient_course import Course, Cycle, Dose, Making, charted, day_words, read_course
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def _days(entries: Sequence[Entry]) -> list[str]:
         together = list(moment)
         for entry in together:
             told = _TELLERS.get(str(entry["kind"]), _grade)(entry, together, course)
-            sentence = f"Day {_day(entry['day'])}: {told}."
+            sentence = f"Day {day_words(entry['day'])}: {told}."
             if told and (not sentences or sentences[-1] != sentence):
                 sentences.append(sentence)
     return sentences
@@ -96,7 +96,8 @@ def _start(entry: Entry, together: Sequence[Entry], course: Course) -> str:
     if cycle.role == "bridging":
         return "" if again else f"bridging with {what}, cycle {cycle.number}{_until(cycle)}"
     if cycle.doses:
-        return "" if again else f"{what}, cycle {cycle.number}: {_doses(cycle.doses)}"
+        counted = f", cycle {cycle.number}" if any(_amount(dose.amount, dose.unit) for dose in cycle.doses) else ""
+        return "" if again else f"{what}{counted}: {_doses(cycle.doses)}"
     return f"{what} infusion started{' again' if again else ''}{_rate(entry, together)}, cycle {cycle.number}"
 
 
@@ -122,7 +123,7 @@ def _stop_for_good(entry: Entry, together: Sequence[Entry], course: Course) -> s
     if rule.startswith("no product"):
         return ""
     if rule == "all cycles given":
-        return "" if role else f"{what}: all cycles given"
+        return "" if role or entry["value"] <= 1 else f"{what}: all cycles given"
     if rule in _BY_ITSELF:
         return f"{what} stopped: {rule}" if begun else f"{what} not started: {rule}"
     return f"{what} stopped for good{_rule(entry)}"
@@ -161,13 +162,13 @@ def _ready(entry: Entry, together: Sequence[Entry], course: Course) -> str:
     off = ", but out of specification" if entry["value"] > 0 else ""
     if making is None:
         return f"the product is ready{off}"
-    stages = ", ".join(f"{name} {_day(days)} d" for name, days in making.stages)
-    return f"the product is ready{off}, {_day(entry['day'] - making.started)} days after collection ({stages})"
+    stages = ", ".join(f"{name} {day_words(days)} d" for name, days in making.stages)
+    return f"the product is ready{off}, {day_words(entry['day'] - making.started)} days after collection ({stages})"
 
 
 def _made_in_vain(entry: Entry, together: Sequence[Entry], course: Course) -> str:
     making = course.making_of(float(entry["day"]))
-    since = "" if making is None else f", {_day(entry['day'] - making.started)} days after collection"
+    since = "" if making is None else f", {day_words(entry['day'] - making.started)} days after collection"
     last = any(other["kind"] == "no product" for other in together)
     return f"{_what(entry)} failed{since}{'; there will be no product' if last else '; it is made again'}"
 
@@ -221,20 +222,22 @@ def _doses(doses: Sequence[Dose]) -> str:
 
 
 def _day_list(days: Sequence[float]) -> str:
-    """Whole days, a run of them as "days 3 to 6"."""
-    whole = list(dict.fromkeys(round(day) for day in days))
-    if len(whole) == 1:
-        return f"day {whole[0]}"
-    if len(whole) > 2 and whole[-1] - whole[0] == len(whole) - 1:
-        return f"days {whole[0]} to {whole[-1]}"
-    return f"days {', '.join(str(day) for day in whole[:-1])} and {whole[-1]}"
+    """A run of three days or more as "days 3 to 6"."""
+    told = list(dict.fromkeys(day_words(day) for day in days))
+    if len(told) == 1:
+        return f"day {told[0]}"
+    if len(told) > 2 and all(abs(later - day - 1) < 0.1 for day, later in pairwise(days)):
+        return f"days {told[0]} to {told[-1]}"
+    return f"days {', '.join(told[:-1])} and {told[-1]}"
 
 
 def _amount(amount: float, unit: str) -> str:
     """Cells in millions and billions; a bare number (a graft, a share of a course) says nothing."""
     if unit == "cell":
         return f"{amount / 1e9:.2g} billion cells" if amount >= 1e9 else f"{amount / 1e6:.3g} million cells"
-    return "" if unit in ("", "1") else f"{amount:.3g} {unit}"
+    if unit in ("", "1"):
+        return ""
+    return f"{amount:.0f} {unit}" if amount >= 100 else f"{amount:.3g} {unit}"
 
 
 def _rate(entry: Entry, together: Sequence[Entry]) -> str:
@@ -247,12 +250,12 @@ def _rate(entry: Entry, together: Sequence[Entry]) -> str:
 
 def _until(cycle: Cycle) -> str:
     end = cycle.stretches[-1][1]
-    return f", to day {_day(end)}" if math.isfinite(end) else ""
+    return f", to day {day_words(end)}" if math.isfinite(end) else ""
 
 
 def _after(entry: Entry) -> str:
     value = float(entry["value"])
-    return f" after {_day(value)} d" if math.isfinite(value) and _text(entry, "unit") == "d" else ""
+    return f" after {day_words(value)} d" if math.isfinite(value) and _text(entry, "unit") == "d" else ""
 
 
 def _rule(entry: Entry) -> str:
@@ -266,9 +269,9 @@ def _end(outcome: Mapping[str, Any], entries: Sequence[Entry]) -> str:
     course = read_course(entries)
     last = course.makings[-1] if course.makings else None
     if _known(outcome, "death_day"):
-        words = f"Died on day {_day(outcome['death_day'])}{_cause(outcome, entries)}"
+        words = f"Died on day {day_words(outcome['death_day'])}{_cause(outcome, entries)}"
         return f"{words}{_uninfused(outcome, last, died=True)}."
-    return f"Alive when last seen, on day {_day(outcome['last_day'])}{_state(outcome, entries)}" + (
+    return f"Alive when last seen, on day {day_words(outcome['last_day'])}{_state(outcome, entries)}" + (
         f"{_uninfused(outcome, last, died=False)}."
     )
 
@@ -287,8 +290,8 @@ def _uninfused(outcome: Mapping[str, Any], making: Making | None, *, died: bool)
         return ", without an infusion of the cells"
     if not _known(outcome, "collected_day"):
         return ", before cells were collected" if died and making is not None else ""
-    waiting = "when the product was ready" if making is not None and math.isfinite(making.ready) else "waiting for it"
-    return f", before the infusion of the cells ({waiting})"
+    ready = making is not None and math.isfinite(making.ready)
+    return f", before the infusion of the cells{' (the product was ready)' if ready else ''}"
 
 
 def _state(outcome: Mapping[str, Any], entries: Sequence[Entry]) -> str:
@@ -299,12 +302,12 @@ def _state(outcome: Mapping[str, Any], entries: Sequence[Entry]) -> str:
     responses = [float(entry["day"]) for entry in entries if entry["kind"] == "response"]
     since = [day for day in responses if not relapses or day > max(relapses)]
     if relapses:
-        again = f", in remission again since day {_day(since[0])}" if since else ""
-        return f", after a relapse on day {_day(max(relapses))}{again}"
+        again = f", in remission again since day {day_words(since[0])}" if since else ""
+        return f", after a relapse on day {day_words(max(relapses))}{again}"
     if _known(outcome, "response_day"):
-        return f", in remission since day {_day(outcome['response_day'])}"
+        return f", in remission since day {day_words(outcome['response_day'])}"
     if since:
-        return f", in remission under later therapy since day {_day(since[0])}"
+        return f", in remission under later therapy since day {day_words(since[0])}"
     return ", never in remission"
 
 
@@ -320,7 +323,3 @@ def _what(entry: Entry) -> str:
 def _text(entry: Entry, name: str) -> str:
     value = entry.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _day(day: float) -> str:
-    return f"{day:.0f}" if abs(day - round(day)) < 0.05 else f"{day:.1f}"
