@@ -36,7 +36,8 @@ def evaluate(graph: Graph, roots: list[int], inputs: dict[str, Values]) -> dict[
             done[node] = single[str(name)](a)
         elif name == "pow":
             zero = np.real(a) == 0
-            done[node] = np.where(zero, 0.0 ** np.real(b), np.exp(b * np.log(np.where(zero, 1.0, a))))
+            with np.errstate(divide="ignore"):  # zero to a negative power is taken only where the base is zero
+                done[node] = np.where(zero, 0.0 ** np.real(b), np.exp(b * np.log(np.where(zero, 1.0, a))))
         elif name == "abs":
             done[node] = np.where(np.real(a) < 0, -a, a)
         elif name == "select":
