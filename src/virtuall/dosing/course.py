@@ -374,7 +374,8 @@ def resume(course: Course, regimen: Regimen, rows: Rows, time: Floats, rule: str
     """Restart after a hold: the same cycle after a short one, a new cycle after a long one."""
     orders: list[Order] = []
     entries: list[Entry] = []
-    rows, time = _where(rows, time, course.phase[rows] == Phase.HELD)
+    # Who is on the way back already, after a premedication, keeps the phase but not the day of the hold.
+    rows, time = _where(rows, time, (course.phase[rows] == Phase.HELD) & (course.held_at[rows] < NEVER))
     if not len(rows):
         return orders, entries
     entries.append(Entry(rows, "resume", regimen.product, time - course.held_at[rows], "d", rule))

@@ -39,6 +39,11 @@ class Cycle:
     stretches: list[tuple[float, float]] = field(default_factory=list)
     over: bool = False
 
+    @property
+    def dosed(self) -> bool:
+        """Whether its product was given in doses; else it ran, and doses are of what was given beside it."""
+        return any(dose.product == self.product for dose in self.doses)
+
 
 @dataclass
 class Making:

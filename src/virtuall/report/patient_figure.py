@@ -69,7 +69,9 @@ def panels_by_unit(signals: xr.Dataset) -> tuple[Panel, ...]:
     for unit, names in units.items():
         values = np.concatenate([np.ravel(signals[name].to_numpy()) for name in names])
         values = values[np.isfinite(values) & (values > 0)]
-        panels.append(Panel(unit, names, unit, bool(values.size and values.max() > 1000 * values.min())))
+        words = {name: str(signals[name].attrs.get("long_name", name)) for name in names}
+        log = bool(values.size and values.max() > 1000 * values.min())
+        panels.append(Panel(unit, names, unit, log, names=words))
     return tuple(panels)
 
 
@@ -102,14 +104,15 @@ def patient_figure(
     """
     single = signals.squeeze("patient", drop=True) if "patient" in signals.dims else signals
     shown = [panel for panel in (panels or panels_by_unit(single)) if _recorded(panel, single)]
-    end = last_day or _last_day(single)
-    entries = charted(events)
+    charts = charted(events)
+    end = last_day or _last_day(single, charts)
+    entries = [entry for entry in charts if entry["day"] <= end]
     course = read_course(entries)
     rows = _rows(course, entries, end)
     happened = [entry for entry in entries if entry["kind"] in HAPPENINGS or entry["unit"] == "grade"]
     legend_lines = (len({entry["kind"] for entry in happened}) + 2) // 3 + 2 * len(course.makings)
-    heights = [*([1.5] * len(shown)), 0.6 + 0.28 * len(rows)]
-    with drawing(sum(heights) + 0.6 + 0.17 * legend_lines, heights, share_time=True) as sheet:
+    heights = [*([1.6] * len(shown)), 0.6 + 0.28 * len(rows)]
+    with drawing(sum(heights) + 0.9 + 0.17 * legend_lines, heights, share_time=True) as sheet:
         for axes, panel in zip(sheet.panels, shown, strict=False):
             _traces(axes, panel, single)
         _orders(sheet.panels[-1], rows)
@@ -156,9 +159,9 @@ def _traces(axes: Axes, panel: Panel, signals: xr.Dataset) -> None:
     else:
         axes.set_ylim(bottom=panel.bottom or 0, top=panel.top)
     axes.set_ylabel(panel.unit)
-    several = len(_recorded(panel, signals)) > 1
-    axes.set_title(panel.title, fontsize=10, pad=_LEGEND_LINE if several else None)
-    if several:  # on a line of its own, between title and axes
+    named = len(panel.signals) > 1 or bool(panel.names)  # else the title names the one signal
+    axes.set_title(panel.title, fontsize=10, pad=_LEGEND_LINE if named else None)
+    if named:  # on a line of its own, between title and axes
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),
@@ -181,13 +184,10 @@ def _powers(axes: Axes, panel: Panel) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _last_day(signals: xr.Dataset) -> float:
-    """The last recorded day of the patient's life: what comes after it is not a number."""
-    alive = np.zeros(signals.sizes["time"], bool)
-    for trace in signals.data_vars.values():
-        alive |= np.isfinite(trace.to_numpy().astype(float))
-    days = signals["time"].to_numpy()
-    return float(days[alive].max() if alive.any() else days.max())
+def _last_day(signals: xr.Dataset, entries: Sequence[Mapping[str, Any]]) -> float:
+    """The day of death, or the last day that was recorded."""
+    died = [float(entry["day"]) for entry in entries if entry["kind"] == "death"]
+    return died[0] if died else float(signals["time"].max())
 
 
 def _rows(course: Course, entries: Sequence[Mapping[str, Any]], end: float) -> dict[str, list[tuple[float, float]]]:
@@ -195,7 +195,7 @@ def _rows(course: Course, entries: Sequence[Mapping[str, Any]], end: float) -> d
     made = [_way(making, end) for making in course.makings]
     rows: dict[str, list[tuple[float, float]]] = {_MADE: [way for way in made if way]} if made else {}
     for cycle in course.cycles:
-        if not cycle.doses:
+        if not cycle.dosed:
             rows.setdefault(cycle.product, []).extend((start, min(stop, end)) for start, stop in cycle.stretches)
         for dose in cycle.doses:
             rows.setdefault(dose.product, []).append((dose.day, dose.day))

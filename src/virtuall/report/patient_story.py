@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from virtuall.report.patient_course import Course, Cycle, Dose, Making, charted, day_words, read_course
+from virtuall.report.patient_course import Course, Cycle, Making, charted, day_words, read_course
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,15 +90,16 @@ def _start(entry: Entry, together: Sequence[Entry], course: Course) -> str:
     assert cycle is not None
     again = day > cycle.start
     if cycle.role == "lymphodepletion":
-        return "" if again else f"lymphodepletion: {_doses(cycle.doses)}" if cycle.doses else f"lymphodepletion: {what}"
+        return "" if again else f"lymphodepletion: {_doses(cycle)}" if cycle.doses else f"lymphodepletion: {what}"
     if cycle.role == "cells":  # with orders each dose is told on its own day
-        return "" if again or cycle.doses else f"infusion of {what}"
+        return "" if again or cycle.dosed else f"infusion of {what}"
     if cycle.role == "bridging":
         return "" if again else f"bridging with {what}, cycle {cycle.number}{_until(cycle)}"
-    if cycle.doses:
+    if cycle.dosed:
         counted = f", cycle {cycle.number}" if any(_amount(dose.amount, dose.unit) for dose in cycle.doses) else ""
-        return "" if again else f"{what}{counted}: {_doses(cycle.doses)}"
-    return f"{what} infusion started{' again' if again else ''}{_rate(entry, together)}, cycle {cycle.number}"
+        return "" if again else f"{what}{counted}: {_doses(cycle)}"
+    beside = f", with {_doses(cycle)}" if cycle.doses and not again else ""
+    return f"{what} infusion started{' again' if again else ''}{_rate(entry, together)}, cycle {cycle.number}{beside}"
 
 
 def _stop(entry: Entry, together: Sequence[Entry], course: Course) -> str:
@@ -107,7 +108,7 @@ def _stop(entry: Entry, together: Sequence[Entry], course: Course) -> str:
         other["kind"] in ("hold", "stop") and other["what"] == entry["what"] and other["rule"] == entry["rule"]
         for other in together
     )
-    if followed or (cycle is not None and (cycle.doses or cycle.role)):
+    if followed or (cycle is not None and (cycle.dosed or cycle.role)):
         return ""
     return f"{_what(entry)} infusion ended{_after(entry)}{_rule(entry)}"
 
@@ -140,11 +141,17 @@ def _order(entry: Entry, together: Sequence[Entry], course: Course) -> str:
 
 
 def _hold(entry: Entry, together: Sequence[Entry], course: Course) -> str:
-    return f"{_what(entry)} held{_rule(entry)}"
+    return f"{_course_of(entry, course)} held{_rule(entry)}"
 
 
 def _resume(entry: Entry, together: Sequence[Entry], course: Course) -> str:
-    return f"{_what(entry)} resumed{_after(entry)}{_rule(entry)}"
+    return f"{_course_of(entry, course)} resumed{_after(entry)}{_rule(entry)}"
+
+
+def _course_of(entry: Entry, course: Course) -> str:
+    """What is held or resumed: lymphodepletion goes by one product, but all of it waits."""
+    cycle = course.cycle_of(_text(entry, "what"), float(entry["day"]))
+    return cycle.role if cycle is not None and cycle.role in ("bridging", "lymphodepletion") else _what(entry)
 
 
 def _collected(entry: Entry, together: Sequence[Entry], course: Course) -> str:
@@ -208,12 +215,12 @@ _TELLERS: dict[str, Callable[[Entry, Sequence[Entry], Course], str]] = {
 }
 
 
-def _doses(doses: Sequence[Dose]) -> str:
-    """ "0.9 mg of A on days 9 and 16; 500 mg of B on day 3"."""
+def _doses(cycle: Cycle) -> str:
+    """Such as "0.9 mg on days 9 and 16", or "30 mg of A on days 3 to 6, 500 mg of B on day 3"."""
     given: dict[tuple[str, str], list[float]] = {}
-    for dose in doses:
+    for dose in cycle.doses:
         given.setdefault((dose.product, _amount(dose.amount, dose.unit)), []).append(dose.day)
-    several = len({dose.product for dose in doses}) > 1
+    several = {dose.product for dose in cycle.doses} != {cycle.product}
     words = []
     for (product, amount), days in given.items():
         of = f" of {product}" if several and amount else product if not amount else ""

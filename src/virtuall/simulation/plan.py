@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +24,9 @@ _HOURS = 24
 def plan(protocol: Protocol, *, weight: float, bsa: float | None = None) -> pd.DataFrame:
     """Every dose of the protocol for one patient, in the order of days from enrollment.
 
-    Waits of a manufactured product are their medians; of cycles with a condition the one without it is shown; the
-    steps of a sequence follow each other as if each condition held at the end of the step before.
+    Waits of a manufactured product are their medians. Of cycles with a condition the one without it is shown, then
+    each other one as "or", with its condition. The steps of a sequence are alternatives: the days of each count from
+    the end of its washout.
 
     Parameters
     ----------
@@ -51,16 +52,15 @@ def plan(protocol: Protocol, *, weight: float, bsa: float | None = None) -> pd.D
         raise InputError("bsa must be above 0", given=bsa)
     surface = np.nan if bsa is None else float(bsa)
     rows: list[Row] = []
-    day = 0.0
     for number in range(max(len(protocol.steps), 1)):
         if number:
             step = protocol.steps[number]
-            day += step.washout
             condition = "" if step.when is None else f"when {step.when.text}"
-            rows.append((day, 0, f"step: {step.name}", "", np.nan, "", condition))
+            rows.append((0.0, 0, f"step: {step.name}", "", step.washout, "d", f"washout, {condition}".rstrip(", ")))
+            if number + 1 < len(protocol.steps) and protocol.steps[number + 1].protocol == step.protocol:
+                continue  # the next one has the same days
         leg = protocol.legs[protocol.first_leg(number)]
-        rows += sorted(_step(protocol, leg, day, weight, surface), key=lambda row: row[0])
-        day = max(row[0] for row in rows)
+        rows += sorted(_step(protocol, leg, 0.0, weight, surface), key=lambda row: row[0])
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -83,12 +83,11 @@ def _step(protocol: Protocol, leg: Leg, day: float, weight: float, bsa: float) -
     if leg.supply.bridging is not None:
         bridging = protocol.legs[leg.bridging]
         first = collected + leg.supply.bridging.after + bridging.regimen.start
-        yield from _course(protocol, bridging, first, weight, bsa, cycles=1)
+        yield from _course(protocol, bridging, first, weight, bsa, "bridging: ", cycles=1)
     ready = collected + sum(stage.floor + stage.median for stage in leg.supply.stages)
     before = protocol.legs[leg.lymphodepletion]
-    rows = list(_course(protocol, before, ready + before.regimen.start, weight, bsa))
-    yield from rows
-    yield from _course(protocol, leg, rows[-1][0] + leg.regimen.start, weight, bsa)
+    ended = yield from _course(protocol, before, ready + before.regimen.start, weight, bsa, "lymphodepletion: ")
+    yield from _course(protocol, leg, ended + leg.regimen.start, weight, bsa)
 
 
 def _making(supply: Supply, day: float) -> Iterator[Row]:
@@ -102,10 +101,34 @@ def _making(supply: Supply, day: float) -> Iterator[Row]:
 
 
 def _course(
-    protocol: Protocol, leg: Leg, first: float, weight: float, bsa: float, cycles: int | None = None
-) -> Iterator[Row]:
+    protocol: Protocol, leg: Leg, first: float, weight: float, bsa: float, role: str = "", cycles: int | None = None
+) -> Generator[Row, None, float]:
+    """A regimen, then what its cycles would be under a condition; returns the day of its end."""
+    ended = yield from _cycles(protocol, leg, first, weight, bsa, None, role, cycles)
+    for block, text in enumerate(leg.regimen.cycles):
+        if text.when is not None:
+            for row in _cycles(protocol, leg, first, weight, bsa, block, role, cycles):
+                if row[1] == text.first and not row[6].startswith("premedication"):
+                    yield (*row[:2], f"or: {row[2]}", *row[3:6], f"when {text.when.text}")
+    return ended
+
+
+def _cycles(
+    protocol: Protocol,
+    leg: Leg,
+    first: float,
+    weight: float,
+    bsa: float,
+    block: int | None,
+    role: str,
+    cycles: int | None,
+) -> Generator[Row, None, float]:
     course = begin_course(leg.regimen, np.array([float(weight)]), np.array([float(bsa)]))
     course.next_time[:] = first
+    course.allowed[:] = False
+    if block is not None:
+        course.allowed[block] = True
+    time = np.array([first])
     while np.isfinite(course.next_time[0]) and (cycles is None or course.completed[0] < cycles):
         time = course.next_time[[0]].copy()
         orders, _ = perform(course, leg.regimen, np.array([0]), time)
@@ -114,15 +137,9 @@ def _course(
             if order.kind == "rate" and not leg.regimen.lasting and amount == 0 and order.rule == "dose is in":
                 continue  # its length stands beside the dose
             unit = product.rate_unit if order.kind == "rate" else product.unit
-            yield (
-                float(time[0]),
-                int(course.cycle[0]),
-                _words(order.kind, order.over, amount),
-                order.product,
-                amount,
-                unit,
-                order.rule,
-            )
+            words = "infusion of cells" if unit == "cell" else _words(order.kind, order.over, amount)
+            yield float(time[0]), int(course.cycle[0]), words, order.product, amount, unit, f"{role}{order.rule}"
+    return float(time[0])
 
 
 def _words(kind: str, over: float, amount: float) -> str:

@@ -47,6 +47,8 @@ DEFAULT_SIGNALS = (
     "platelets",
     "il6",
     "il10",
+    "car_cells",
+    "car_copies",
 )
 
 
