@@ -37,9 +37,7 @@ class Formulas:
         if isinstance(tree, ast.BinOp):
             return getattr(g, _BINARY[type(tree.op)])(self.node(tree.left), self.node(tree.right))
         if isinstance(tree, ast.Compare):
-            return getattr(g, _COMPARE[type(tree.ops[0])])(
-                self.node(tree.left), self.node(tree.comparators[0])
-            )
+            return getattr(g, _COMPARE[type(tree.ops[0])])(self.node(tree.left), self.node(tree.comparators[0]))
         if isinstance(tree, ast.BoolOp):
             join = g.and_ if isinstance(tree.op, ast.And) else g.or_
             return join(*(self.node(value) for value in tree.values))
@@ -99,9 +97,7 @@ def _clinic_like() -> System:
             "H_infection": 0,
             "H_death": 0,
         },
-        tuple(
-            "growth clearance volume capacity turnover feedback infusion cells_start half log_cells".split()
-        ),
+        tuple("growth clearance volume capacity turnover feedback infusion cells_start half log_cells".split()),
         constants={"cells_start": "exp(log_cells)", "half": "volume*0.5"},
         signals={
             "concentration": "drug/volume",

@@ -71,9 +71,7 @@ def test_damaged_code_is_made_again(
     content = file.read_bytes()
     flipped = bytearray(content)
     flipped[-100] ^= 1
-    file.write_bytes(
-        {"cut": content[:-7], "flipped": bytes(flipped), "other": b"no kernel", "empty": b""}[damage]
-    )
+    file.write_bytes({"cut": content[:-7], "flipped": bytes(flipped), "other": b"no kernel", "empty": b""}[damage])
     with caplog.at_level(logging.WARNING):
         assert build(system) == first
     assert len(compilations) == 2 and "damaged" in caplog.text

@@ -22,9 +22,7 @@ NAMES = ["drug", "cells", "other", "kill", "neutrophils", "H_death"]
 GRID = np.arange(0.0, 120.5, 0.5)
 
 
-def treat(
-    kernel: Kernel, values: np.ndarray, *, grid: np.ndarray = GRID, extra: tuple[float, ...] = ()
-) -> Ensemble:
+def treat(kernel: Kernel, values: np.ndarray, *, grid: np.ndarray = GRID, extra: tuple[float, ...] = ()) -> Ensemble:
     """Infusion for 28 days, cells of another kind on day 60, clocks that ring, until day 120."""
     ens = kernel.start(values)
     every = np.arange(len(values))
@@ -72,9 +70,7 @@ def treated(kernel: Kernel, clinic_like: System, patients: Patients) -> Ensemble
     return treat(kernel, patients(clinic_like, 200))
 
 
-def test_both_back_ends_give_the_same_bits(
-    clinic_like: System, patients: Patients, treated: Ensemble
-) -> None:
+def test_both_back_ends_give_the_same_bits(clinic_like: System, patients: Patients, treated: Ensemble) -> None:
     reference = treat(build_kernel(clinic_like, "numpy"), patients(clinic_like, 200)[:24])
     for part in PARTS:
         np.testing.assert_array_equal(getattr(treated, part)[:24], getattr(reference, part), err_msg=part)
@@ -88,9 +84,7 @@ def test_neighbors_do_not_matter(
     assert_same(treated, treat(kernel, patients(clinic_like, 200)[rows]), rows)
 
 
-def test_order_does_not_matter(
-    kernel: Kernel, clinic_like: System, patients: Patients, treated: Ensemble
-) -> None:
+def test_order_does_not_matter(kernel: Kernel, clinic_like: System, patients: Patients, treated: Ensemble) -> None:
     rows = np.random.default_rng(0).permutation(200)
     assert_same(treated, treat(kernel, patients(clinic_like, 200)[rows]), rows)
 
@@ -111,18 +105,14 @@ def test_stops_that_change_nothing_do_not_matter(
     assert_same(treated, treat(kernel, patients(clinic_like, 200)[:40], extra=extra), slice(0, 40))
 
 
-def test_recording_does_not_matter(
-    kernel: Kernel, clinic_like: System, patients: Patients, treated: Ensemble
-) -> None:
+def test_recording_does_not_matter(kernel: Kernel, clinic_like: System, patients: Patients, treated: Ensemble) -> None:
     other = treat(kernel, patients(clinic_like, 200)[:16], grid=np.array([0.25, 7.0, 33.3, 119.0]))
     assert_same(treated, other, slice(0, 16), tuple(part for part in PARTS if part != "recorded"))
     day = list(GRID).index(7.0)
     np.testing.assert_array_equal(other.recorded[:, 1], treated.recorded[:16, day])
 
 
-def test_threads_do_not_matter(
-    kernel: Kernel, clinic_like: System, patients: Patients, treated: Ensemble
-) -> None:
+def test_threads_do_not_matter(kernel: Kernel, clinic_like: System, patients: Patients, treated: Ensemble) -> None:
     values, results = patients(clinic_like, 200), {}
 
     def work(start: int) -> None:
@@ -179,9 +169,7 @@ def test_tiny_states_become_zero(make_system: MakeSystem) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_clocks_ring_when_the_hazard_says(make_system: MakeSystem, backend: str) -> None:
-    system = make_system(
-        {"x": "-k*x", "H": "x", "G": "0.5"}, {"x": 1, "H": 0, "G": 0}, ("k",), clocks=("H", "G")
-    )
+    system = make_system({"x": "-k*x", "H": "x", "G": "0.5"}, {"x": 1, "H": 0, "G": 0}, ("k",), clocks=("H", "G"))
     kernel = build_kernel(system, backend, rtol=1e-9)
     k = np.linspace(0.05, 0.5, 20)
     ens = kernel.start(k[:, None])
@@ -313,13 +301,11 @@ def test_too_many_steps(make_system: MakeSystem, backend: str, monkeypatch: pyte
     compiled._loaded.clear()
 
 
-def test_a_long_program_is_cut_into_functions(
-    make_system: MakeSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from virtuall.engine import lane_step, llvm
+def test_a_long_program_is_cut_into_functions(make_system: MakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    from virtuall.engine import lane_stages, llvm
 
     monkeypatch.setattr(llvm, "LARGEST_FUNCTION", 20)
-    monkeypatch.setattr(lane_step, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(lane_stages, "_ROWS_AT_ONCE", 3)
     size = 12
     rates = {}
     for n in range(size):

@@ -35,9 +35,7 @@ def run(kernel: Kernel) -> bytes:
 
 
 @pytest.mark.parametrize(("size", "share"), [(2, 0.0), (7, 1.0), (12, 0.3)])
-def test_loops_and_straight_lines_give_the_same_bits(
-    size: int, share: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loops_and_straight_lines_give_the_same_bits(size: int, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     system = coupled(size, share)
     expected = run(build_kernel(system, "numpy"))
     for most in (0, 10**9):

@@ -32,9 +32,7 @@ def known_solution(time: np.ndarray) -> np.ndarray:
     return np.array([s, c, np.exp(s), 1 / (1 + time), np.exp(time**2 / 2), np.ones_like(time)])
 
 
-def one_step(
-    system: System, time: float, y: np.ndarray, step: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
+def one_step(system: System, time: float, y: np.ndarray, step: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Stages and end of one step from (time, y), one column for each length."""
     blueprint = make_blueprint(system)
     backend = ReferenceBackend(blueprint, 1e-5)

@@ -19,9 +19,7 @@ def decompose_and_solve(matrix: np.ndarray, right: np.ndarray, diagonal: float) 
     def load(row: int, column: int) -> np.ndarray | None:
         return matrix[row, column] if matrix[row, column] != 0.0 else None
 
-    rosenbrock.eliminate(
-        Columns(), plan, np.float64(diagonal), load, factors.__setitem__, factors.__getitem__
-    )
+    rosenbrock.eliminate(Columns(), plan, np.float64(diagonal), load, factors.__setitem__, factors.__getitem__)
     return np.array(rosenbrock.substitute(Columns(), plan, right.__getitem__, factors.__getitem__))
 
 
@@ -29,9 +27,7 @@ def decompose_and_solve(matrix: np.ndarray, right: np.ndarray, diagonal: float) 
 def test_solution_against_numpy(seed: int) -> None:
     rng = np.random.default_rng(seed)
     size = int(rng.integers(1, 40))
-    matrix = np.where(
-        rng.random((size, size)) < rng.uniform(0.02, 0.5), rng.standard_normal((size, size)), 0.0
-    )
+    matrix = np.where(rng.random((size, size)) < rng.uniform(0.02, 0.5), rng.standard_normal((size, size)), 0.0)
     right = rng.standard_normal(size)
     expected = np.linalg.solve(30 * np.eye(size) - matrix, right)
     np.testing.assert_allclose(decompose_and_solve(matrix, right, 30.0), expected, rtol=1e-10, atol=1e-14)

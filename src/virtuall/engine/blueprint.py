@@ -8,13 +8,42 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from virtuall.engine.absent import Absence, find_absences, without
 from virtuall.engine.graph import Graph
 from virtuall.engine.program import Program, make_program
-from virtuall.engine.sparse import Elimination, plan_elimination
+from virtuall.engine.sparse import Elimination, eliminate_in_order, plan_elimination
 from virtuall.engine.system import TIME, System
 
 # Operations with a kink or a jump where their arguments are equal.
 _TURNING = ("min", "max", "lt", "le")
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """What a step computes, of all states or while some are absent; otherwise as in `Blueprint`.
+
+    Attributes
+    ----------
+    rates : Program
+        Rates of the states that are there, in order.
+    slopes : Program
+        S rates (those of absent states are 0), entries of the Jacobian, derivatives by time.
+    entries : tuple of (int, int)
+    explicit_time : bool
+    elimination : Elimination
+    absent : frozenset of int
+        Places of states that are zero before the step and stay so.
+    guards : tuple of int
+        Fixed columns that must be zero for it.
+    """
+
+    rates: Program
+    slopes: Program
+    entries: tuple[tuple[int, int], ...]
+    explicit_time: bool
+    elimination: Elimination
+    absent: frozenset[int] = frozenset()
+    guards: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +74,8 @@ class Blueprint:
     explicit_time : bool
         Whether a rate depends on time by itself.
     elimination : Elimination
+    leans : tuple of Algebra
+        Ways to leave out what is absent, the leanest first. They give the same bits.
     switches : Program
         For every condition, minimum and maximum in the rates that can turn during a step: what changes its sign then.
     signals : Program
@@ -61,8 +92,14 @@ class Blueprint:
     entries: tuple[tuple[int, int], ...]
     explicit_time: bool
     elimination: Elimination
+    leans: tuple[Algebra, ...]
     switches: Program
     signals: Program
+
+    @property
+    def whole(self) -> Algebra:
+        """A step of all states."""
+        return Algebra(self.rates, self.slopes, self.entries, self.explicit_time, self.elimination)
 
     @property
     def is_amount(self) -> np.ndarray:
@@ -92,13 +129,17 @@ def make_blueprint(system: System) -> Blueprint:
     slopes = _share_divisions(graph, [*system.rates, *slopes, *by_time], (*states, TIME))
     signals = [node for _, node in system.signals]
     switches = _switches(graph, system.rates, (*states, TIME))
-    fixed = _fixed_nodes(graph, [*system.rates, *slopes, *switches, *signals], (*states, TIME))
+    plan = plan_elimination(len(states), entries)
+    absences = find_absences(system, dict(zip(entries, slopes[len(states) :], strict=False)))
+    leaner = [without(system, [*system.rates, *slopes], each.states) for each in absences]
+    guards = [node for each in absences for node in each.guards]
+    roots = [*system.rates, *slopes, *switches, *signals, *guards, *(node for nodes in leaner for node in nodes)]
+    fixed = _fixed_nodes(graph, roots, (*states, TIME))
     inputs = {graph.symbol(name): k for k, name in enumerate((*states, TIME))}
     inputs |= {node: len(states) + 1 + k for k, node in enumerate(fixed)}
     uses = np.zeros((len(fixed), len(system.parameters)), bool)
     for k, node in enumerate(fixed):
-        used = graph.symbols_of(node)
-        uses[k] = [name in used for name in system.parameters]
+        uses[k, [column[graph.symbol(name)] for name in graph.symbols_of(node)]] = True
     return Blueprint(
         system=system,
         constants=tuple(
@@ -111,9 +152,39 @@ def make_blueprint(system: System) -> Blueprint:
         slopes=make_program(graph, slopes, inputs),
         entries=tuple(entries),
         explicit_time=explicit_time,
-        elimination=plan_elimination(len(states), entries),
+        elimination=plan,
+        leans=tuple(
+            _lean(graph, each, nodes, entries, plan, inputs) for each, nodes in zip(absences, leaner, strict=True)
+        ),
         switches=make_program(graph, switches, inputs),
         signals=make_program(graph, signals, inputs),
+    )
+
+
+def _lean(
+    graph: Graph,
+    absence: Absence,
+    nodes: list[int],
+    entries: list[tuple[int, int]],
+    plan: Elimination,
+    inputs: dict[int, int],
+) -> Algebra:
+    """Programs without absent states from the formulas of rates, then of rates, entries and derivatives by time."""
+    size, absent, zero = len(plan.order), absence.states, graph.number(0.0)
+    slopes = nodes[2 * size : 2 * size + len(entries)]
+    kept = {
+        place: node for place, node in zip(entries, slopes, strict=True) if node != zero and absent.isdisjoint(place)
+    }
+    rates = [zero if k in absent else node for k, node in enumerate(nodes[size : 2 * size])]
+    by_time = nodes[2 * size + len(entries) :]
+    return Algebra(
+        rates=make_program(graph, [node for k, node in enumerate(nodes[:size]) if k not in absent], inputs),
+        slopes=make_program(graph, [*rates, *kept.values(), *by_time], inputs),
+        entries=tuple(kept),
+        explicit_time=bool(by_time),
+        elimination=eliminate_in_order([row for row in plan.order if row not in absent], kept),
+        absent=absent,
+        guards=tuple(inputs[node] - size - 1 for node in absence.guards),
     )
 
 

@@ -20,8 +20,8 @@ from virtuall.core.errors import KernelError
 from virtuall.engine.blueprint import Blueprint
 from virtuall.engine.cache import cached
 from virtuall.engine.ensemble import Ensemble, Floats, Ints
+from virtuall.engine.lane_memory import memory_of
 from virtuall.engine.lane_row import SIGNALS_ENTRY, scratch_size, signal_groups
-from virtuall.engine.lane_step import memory_of
 from virtuall.engine.lane_table import GIVEN, OWNED
 from virtuall.engine.lanes import ENTRY, LaneCode
 from virtuall.engine.program import pick_outputs

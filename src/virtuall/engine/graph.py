@@ -255,8 +255,12 @@ class Graph:
 
     def symbols_of(self, node: int) -> frozenset[str]:
         """Names of all symbols that a node depends on."""
-        mask = self._symbol_masks[node]
-        return frozenset(name for name, bit in self._symbol_bit.items() if mask >> bit & 1)
+        mask, names, found = self._symbol_masks[node], list(self._symbol_bit), []
+        while mask:
+            bit = mask.bit_length() - 1
+            found.append(names[bit])
+            mask ^= 1 << bit
+        return frozenset(found)
 
     def depends_on(self, node: int, names: Iterable[str]) -> bool:
         """Whether a node depends on any of the named symbols."""
@@ -281,12 +285,16 @@ class Graph:
         bit = self._symbol_bit.get(symbol)
         if bit is None or not self._symbol_masks[node] >> bit & 1:
             return self.number(0.0)
-        known = self._derivatives
-        if (node, symbol) not in known:
-            for each in self.reachable([node]):  # arguments first, so that no recursion is needed
-                if (each, symbol) not in known:
-                    depends = self._symbol_masks[each] >> bit & 1 and not self.is_logical(each)
-                    known[each, symbol] = self._derive(each, symbol) if depends else self.number(0.0)
+        known, found, waiting = self._derivatives, set(), [node]
+        while waiting:
+            each = waiting.pop()
+            if each not in found and (each, symbol) not in known:
+                found.add(each)
+                waiting.extend(self.arguments(each))
+        zero = self.number(0.0)
+        for each in sorted(found):  # arguments first, so that no recursion is needed
+            depends = self._symbol_masks[each] >> bit & 1 and not self.is_logical(each)
+            known[each, symbol] = self._derive(each, symbol) if depends else zero
         return known[node, symbol]
 
     def _derive(self, node: int, symbol: str) -> int:

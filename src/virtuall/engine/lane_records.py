@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from virtuall.engine import rosenbrock as method
 from virtuall.engine.elementary import Value
-from virtuall.engine.lane_step import Memory
+from virtuall.engine.lane_memory import Memory
 from virtuall.engine.lane_table import TRACK, Table
 from virtuall.engine.llvm import (
     BIT,

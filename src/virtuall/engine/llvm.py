@@ -110,6 +110,8 @@ class Vectors:
         return self.builder.fcmp_ordered("<=", a, b)
 
     def eq(self, a: Value, b: Value) -> Value:
+        if a.type == self.integer:
+            return self.builder.icmp_signed("==", a, b)
         return self.builder.fcmp_ordered("==", a, b)
 
     def isnan(self, a: Value) -> Value:
@@ -249,6 +251,15 @@ def begin_function(module: ir.Module, name: str, arguments: int, *, public: bool
         function.linkage = "internal"
         function.attributes.add("noinline")
     return function
+
+
+def begin_vectors(
+    module: ir.Module, name: str, arguments: int, lanes: int
+) -> tuple[ir.Function, ir.IRBuilder, Vectors]:
+    """Private function of pointers, a builder at its start, and the machine on it."""
+    function = begin_function(module, name, arguments)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    return function, builder, Vectors(builder, lanes)
 
 
 @contextmanager

@@ -75,7 +75,10 @@ def eliminate(
 def substitute(
     m: Machine, plan: Elimination, load: Callable[[int], Value], fetch: Callable[[int], Value]
 ) -> list[Value]:
-    """Solve with the factors; `load` gives an entry of the right side, `fetch` a slot of the factors."""
+    """Solve with the factors; `load` gives an entry of the right side, `fetch` a slot of the factors.
+
+    Returns the entries of the solution, by the numbers of their rows.
+    """
     result: dict[int, Value] = {}
     for row, lower in zip(plan.order, plan.lower, strict=True):
         value = load(row)
@@ -87,7 +90,7 @@ def substitute(
         for column in upper:
             value = m.sub(value, m.mul(fetch(plan.slots[row, column]), result[column]))
         result[row] = m.mul(value, fetch(plan.slots[row, row]))
-    return [result[row] for row in range(len(plan.order))]
+    return [result[row] for row in sorted(plan.order)]
 
 
 def weighted_sum(m: Machine, weights: Sequence[float], values: Sequence[Value]) -> Value:

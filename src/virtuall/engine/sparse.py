@@ -8,7 +8,7 @@ step is rejected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -36,12 +36,12 @@ class Elimination:
 
 def plan_elimination(size: int, entries: Iterable[tuple[int, int]]) -> Elimination:
     """Choose the order of elimination of a matrix from the places of its nonzero entries."""
+    entries = list(entries)
     rows: list[set[int]] = [{row} for row in range(size)]
     columns: list[set[int]] = [{row} for row in range(size)]
     for row, column in entries:
         rows[row].add(column)
         columns[column].add(row)
-    filled = [set(row) for row in rows]
     left = set(range(size))
     order: list[int] = []
     depth = [0] * size
@@ -57,14 +57,25 @@ def plan_elimination(size: int, entries: Iterable[tuple[int, int]]) -> Eliminati
         for row in below:
             new = right - rows[row]
             rows[row] |= new
-            filled[row] |= new
             for column in new:
                 columns[column].add(row)
         for row in below:
             rows[row].discard(pivot)
         for column in right:
             columns[column].discard(pivot)
+    return eliminate_in_order(order, entries)
+
+
+def eliminate_in_order(order: Sequence[int], entries: Iterable[tuple[int, int]]) -> Elimination:
+    """Plan the elimination of some rows (and the columns of the same numbers) in a given order."""
     place = {row: k for k, row in enumerate(order)}
+    filled = {row: {row} for row in order}
+    for row, column in entries:
+        filled[row].add(column)
+    for row in order:
+        for pivot in order[: place[row]]:
+            if pivot in filled[row]:
+                filled[row] |= {column for column in filled[pivot] if place[column] > place[pivot]}
     lower, upper = [], []
     slots: dict[tuple[int, int], int] = {}
     for row in order:

@@ -131,7 +131,7 @@ class System:
     def _check_symbols(self, what: str, node: int, allowed: Iterable[str]) -> None:
         if self.graph.is_logical(node):
             raise KernelError(f"{what} must be a number, not true or false")
-        unknown = sorted(self.graph.symbols_of(node) - set(allowed))
+        unknown = sorted(self.graph.symbols_of(node).difference(allowed))
         if unknown:
             raise KernelError(
                 f"{what} uses a name that it may not use", given=unknown[0], allowed=sorted(allowed)
