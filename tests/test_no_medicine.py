@@ -88,9 +88,7 @@ def numbers(source: str) -> Iterator[tuple[int, float | str]]:
     tree = ast.parse(source)
     skipped = docstrings(tree)
     negated = {
-        id(node.operand)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+        id(node.operand) for node in ast.walk(tree) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
     }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or isinstance(node.value, bool) or id(node) in skipped:

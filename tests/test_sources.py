@@ -100,7 +100,7 @@ def closed(text: str, start: int, depth: int) -> str:
         depth += {"{": 1, "}": -1}.get(text[end], 0)
         if depth == 0:
             return text[start:end]
-    raise AssertionError(f"references.bib: a brace is not closed: {text[start:start + 60]!r}")
+    raise AssertionError(f"references.bib: a brace is not closed: {text[start : start + 60]!r}")
 
 
 def fields(body: str) -> Iterator[tuple[str, str]]:
@@ -134,8 +134,7 @@ def checked(repository: Path) -> set[str]:
 
 def test_the_reader_of_references_reads() -> None:
     text = (
-        "@article{a2020,\n title = {A {B} c},\n year = {2020},\n locator = {10 \\% of}\n}\n"
-        "@misc{b, checked = {yes}}\n"
+        "@article{a2020,\n title = {A {B} c},\n year = {2020},\n locator = {10 \\% of}\n}\n@misc{b, checked = {yes}}\n"
     )
     assert read_bib(text) == {
         "a2020": {"title": "A {B} c", "year": "2020", "locator": "10 \\% of"},
@@ -188,9 +187,7 @@ def test_every_source_is_a_reference(library: Path, bib: Mapping[str, Mapping[st
     assert not unknown, "\n".join(unknown)
 
 
-def test_every_reference_says_where_it_was_read(
-    bib: Mapping[str, Mapping[str, str]], checked: set[str]
-) -> None:
+def test_every_reference_says_where_it_was_read(bib: Mapping[str, Mapping[str, str]], checked: set[str]) -> None:
     nowhere = [
         key
         for key, entry in bib.items()

@@ -76,9 +76,7 @@ def test_wrong_words_exit_with_2_and_no_traceback(call, words) -> None:
     assert done.out == "" and "Traceback" not in done.err
 
 
-@pytest.mark.parametrize(
-    "words", [("--seed", -1), ("--replicates", 0), ("--processes", 0), ("--report", ".")]
-)
+@pytest.mark.parametrize("words", [("--seed", -1), ("--replicates", 0), ("--processes", 0), ("--report", ".")])
 def test_a_trial_refuses_what_makes_no_sense_before_it_begins(call, words) -> None:
     done = call("trial", "tower", *words)
     assert done.code == 2 and done.err.startswith("Error: ")

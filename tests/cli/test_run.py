@@ -105,9 +105,7 @@ def test_a_patient_of_a_result_is_told_and_drawn(call, clinic, tmp_path) -> None
     assert call(*words(out, 5, "--force")).code == 0  # the pages belong to the result
 
 
-@pytest.mark.parametrize(
-    ("more", "problem"), [((9,), "0 to 4"), ((), "which patient"), ((1, "--id", 2), "two")]
-)
+@pytest.mark.parametrize(("more", "problem"), [((9,), "0 to 4"), ((), "which patient"), ((1, "--id", 2), "two")])
 def test_a_patient_that_cannot_be_told(call, clinic, tmp_path, more, problem) -> None:
     call(*words(tmp_path / "out"))
     done = call("patient", tmp_path / "out", *more)

@@ -11,9 +11,7 @@ PROTOCOL, COHORT = "blinatumomab/relapsed", "adult_relapsed"
 
 def test_a_patient_of_a_run_is_the_same_patient_alone(call, tmp_path) -> None:
     out = tmp_path / "out"
-    done = call(
-        "run", PROTOCOL, "--cohort", COHORT, "-n", 3, "--seed", 5, "--days", 60, "--out", out, "--json"
-    )
+    done = call("run", PROTOCOL, "--cohort", COHORT, "-n", 3, "--seed", 5, "--days", 60, "--out", out, "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["failed"] == 0
     in_run = json.loads(call("patient", out, 2, "--json").out)

@@ -72,9 +72,7 @@ def number(tree: Expression, history: History, now: int) -> Fraction | None:
             a, b = number(left, history, now), number(right, history, now)
             if a is None or b is None or (operator == "/" and b == 0):
                 return None
-            return {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b}[
-                operator
-            ]()
+            return {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b}[operator]()
         case Call(function=function, arguments=(Name(name=event), *window)) if function in ("since", "count"):
             times = [history.times[k] for k in range(now + 1) if event in history.happened[k]]
             if function == "since":
@@ -89,9 +87,7 @@ def number(tree: Expression, history: History, now: int) -> Fraction | None:
                 return None
             if function == "worst":
                 function = "lowest" if isinstance(inner, Name) and inner.name == "level" else "highest"
-            return {"first": known[0], "last": known[-1], "highest": max(known), "lowest": min(known)}[
-                function
-            ]
+            return {"first": known[0], "last": known[-1], "highest": max(known), "lowest": min(known)}[function]
     raise AssertionError(tree)
 
 
@@ -248,10 +244,7 @@ def test_programs_agree_with_the_interpreter(texts: list[str], seed: int) -> Non
 
 
 @settings(max_examples=100)
-@given(
-    st.text(alphabet="ab<>=()!*/+-., 0123456789\"'#\n%&", max_size=30)
-    | conditions.map(lambda text: text[:-2])
-)
+@given(st.text(alphabet="ab<>=()!*/+-., 0123456789\"'#\n%&", max_size=30) | conditions.map(lambda text: text[:-2]))
 def test_no_text_breaks_the_reader(text: str) -> None:
     from virtuall.core.errors import TextError
 

@@ -27,8 +27,7 @@ def fires(entry: str, *grades: float) -> list[bool]:
     memory = compiled.memory(1)
     one = np.array([0])
     return [
-        bool(compiled.fire(memory, one, float(day), {"grade": [grade]}, {})[0, 0])
-        for day, grade in enumerate(grades)
+        bool(compiled.fire(memory, one, float(day), {"grade": [grade]}, {})[0, 0]) for day, grade in enumerate(grades)
     ]
 
 
@@ -56,9 +55,7 @@ def test_edges_are_kept_by_patient() -> None:
     compiled = program('when = "grade >= 3"\ndo = "hold"')
     memory = compiled.memory(3)
     assert compiled.fire(memory, np.array([0, 2]), 0.0, {"grade": [3.0, 1.0]}, {}).tolist() == [[True, False]]
-    assert compiled.fire(memory, np.array([2, 1, 0]), 1.0, {"grade": [3.0] * 3}, {}).tolist() == [
-        [True, True, False]
-    ]
+    assert compiled.fire(memory, np.array([2, 1, 0]), 1.0, {"grade": [3.0] * 3}, {}).tolist() == [[True, True, False]]
 
 
 def settled(*actions: str, fired: list[bool] | None = None) -> tuple[list[bool], list[int]]:

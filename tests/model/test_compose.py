@@ -171,9 +171,7 @@ def test_a_circle_is_named(changed: Change, problems_of: ProblemsOf) -> None:
     circle = "C_drug := A_drug/V; a := b; b := c*a; c := a; a has ug; b has ug; c has dimensionless;"
     library = changed(ANT, ("C_drug := A_drug/V;", circle))
     (problem,) = problems_of(library)
-    assert "these definitions go round in a circle: a -> b -> a" in str(problem) or (
-        "a -> b -> c -> a" in str(problem)
-    )
+    assert "these definitions go round in a circle: a -> b -> a" in str(problem) or ("a -> b -> c -> a" in str(problem))
     assert f"{ANT}:{line_of(library / ANT, 'a := b')}" in str(problem)
 
 
@@ -199,9 +197,7 @@ def test_nanogram_against_microgram_is_found(changed: Change, problems_of: Probl
     found = [str(problem) for problem in problems_of(library)]
     assert len(found) == 2, found
     assert any("'+' joins C_drug in ug/L with C_half in pg/mL" in each for each in found)
-    assert any(
-        "the scale differs: 1 pg/mL is 0.001 ug/L" in each or "is 1000 pg/mL" in each for each in found
-    )
+    assert any("the scale differs: 1 pg/mL is 0.001 ug/L" in each or "is 1000 pg/mL" in each for each in found)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +214,7 @@ def test_nanogram_against_microgram_is_found(changed: Change, problems_of: Probl
         ("A_drug/V*time", "C_drug must be in ug/L"),
     ],
 )
-def test_units_of_every_kind_of_formula(
-    changed: Change, problems_of: ProblemsOf, formula: str, message: str
-) -> None:
+def test_units_of_every_kind_of_formula(changed: Change, problems_of: ProblemsOf, formula: str, message: str) -> None:
     library = changed(ANT, ("C_drug := A_drug/V;", f"C_drug := {formula};"))
     found = "\n".join(map(str, problems_of(library)))
     assert message in found

@@ -78,9 +78,7 @@ def strata() -> list[StrataBand]:
     """Two arms in three strata."""
     share = np.array([0.66, 0.64, 0.36])
     return [
-        StrataBand(
-            arm, (0.05, 0.25, 0.5, 1.01), share * factor, share * factor - 0.1, share * factor + 0.1, share
-        )
+        StrataBand(arm, (0.05, 0.25, 0.5, 1.01), share * factor, share * factor - 0.1, share * factor + 0.1, share)
         for arm, factor in (("drug", 1.0), ("control <b>", 0.5))
     ]
 

@@ -91,10 +91,7 @@ def test_every_figure_is_sound_svg_that_takes_the_width_of_the_page(
         survival_figure(SurvivalFigure("OS", bands, {"drug": rows[2], "control <b>": rows[2]})),
         burden_figure(strata),
         *(check_figure(check) for check in CHECKS),
-        *(
-            forest_figure([row for row in rows if row.unit == unit], unit)
-            for unit in ("%", "months", "ratio")
-        ),
+        *(forest_figure([row for row in rows if row.unit == unit], unit) for unit in ("%", "months", "ratio")),
     ]
     for svg in drawn:
         root = ElementTree.fromstring(svg)

@@ -92,7 +92,7 @@ def test_who_gets_no_product_is_told_why(tmp_path: Path, old: str, new: str, fai
 
 
 def test_who_is_never_ready_is_withdrawn_after_a_while(tmp_path: Path) -> None:
-    library = changed(tmp_path, (line("when = \"infection"), 'when = "age > 90 year"'))
+    library = changed(tmp_path, (line('when = "infection'), 'when = "age > 90 year"'))
     patients = va.sample("eliana", 40, seed=4, library=library)
     result = va.simulate(patients, va.load_protocol(NAME, library), days=DAYS, record=())
     frame = result.outcomes

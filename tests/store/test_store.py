@@ -160,9 +160,7 @@ def test_a_full_disk_leaves_finished_chunks_readable(
 
 
 @pytest.mark.parametrize("victim", ["signals.npz", ".new-manifest.json"])
-def test_ctrl_c_leaves_no_half_written_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str
-) -> None:
+def test_ctrl_c_leaves_no_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str) -> None:
     run = a_run()
     folder = store.create(tmp_path / "out", run)
     fill(folder, run, [0])

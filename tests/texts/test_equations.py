@@ -130,9 +130,7 @@ def test_what_is_refused_and_how(body: str, message: str) -> None:
 def test_a_text_that_ends_too_early() -> None:
     with pytest.raises(TextError, match=r"m.ant:2:8: the text ends too early; expected .*'end'"):
         parse_equations("model m()\n x = a;", "m.ant")
-    with pytest.raises(
-        TextError, match=r"m.ant:1:1: this word does not fit here; given 'x'; expected 'model'"
-    ):
+    with pytest.raises(TextError, match=r"m.ant:1:1: this word does not fit here; given 'x'; expected 'model'"):
         parse_equations("x = a;", "m.ant")
 
 

@@ -88,9 +88,7 @@ def test_a_division_needs_spaces_a_unit_has_none() -> None:
 
 def test_categories() -> None:
     assert read("response is CR") == Membership(Name("response", P), ("CR",), P)
-    assert read('phenotype is not "CD19-negative"') == Not(
-        Membership(Name("phenotype", P), ("CD19-negative",), P), P
-    )
+    assert read('phenotype is not "CD19-negative"') == Not(Membership(Name("phenotype", P), ("CD19-negative",), P), P)
     assert read("response in (CR, CRh, CRi)") == Membership(Name("response", P), ("CR", "CRh", "CRi"), P)
     assert read("response not in (CR)") == Not(Membership(Name("response", P), ("CR",), P), P)
     assert read("in_state(resting)") == read("state is resting")
@@ -105,9 +103,7 @@ def test_functions() -> None:
 
 def test_every_part_knows_its_place() -> None:
     tree = read("fever\n  and not cough # said twice\n  and pain")
-    places = {
-        part.name: (part.where.line, part.where.column) for part in parts_of(tree) if isinstance(part, Name)
-    }
+    places = {part.name: (part.where.line, part.where.column) for part in parts_of(tree) if isinstance(part, Name)}
     assert places == {"fever": (10, 9), "cough": (11, 11), "pain": (12, 7)}
 
 

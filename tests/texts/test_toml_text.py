@@ -64,9 +64,7 @@ def paths(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | i
     return found
 
 
-scalars = st.sampled_from(
-    ["1", "-2.5e3", "true", '"a\\"b"', "'x]'", '"""q""ed"""', "2024-01-02", "'''a''b'''"]
-)
+scalars = st.sampled_from(["1", "-2.5e3", "true", '"a\\"b"', "'x]'", '"""q""ed"""', "2024-01-02", "'''a''b'''"])
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(
@@ -107,9 +105,7 @@ def test_broken_texts_say_where(text: str, message: str) -> None:
 def test_files_that_are_no_texts(tmp_path: Path) -> None:
     path = tmp_path / "product.toml"
     path.write_text("a = 1\n")
-    with pytest.raises(
-        TextError, match="there is no such file; given 'produkt.toml'; did you mean 'product.toml'"
-    ):
+    with pytest.raises(TextError, match="there is no such file; given 'produkt.toml'; did you mean 'product.toml'"):
         read_toml(tmp_path / "produkt.toml")
     with pytest.raises(TextError, match="is a folder"):
         read_toml(tmp_path)

@@ -107,9 +107,11 @@ def _course(
     ended = yield from _cycles(protocol, leg, first, weight, bsa, None, role, cycles)
     for block, text in enumerate(leg.regimen.cycles):
         if text.when is not None:
-            for row in _cycles(protocol, leg, first, weight, bsa, block, role, cycles):
-                if row[1] == text.first and not row[6].startswith("premedication"):
-                    yield (*row[:2], f"or: {row[2]}", *row[3:6], f"when {text.when.text}")
+            for day, cycle, what, product, amount, unit, why in _cycles(
+                protocol, leg, first, weight, bsa, block, role, cycles
+            ):
+                if cycle == text.first and not why.startswith("premedication"):
+                    yield day, cycle, f"or: {what}", product, amount, unit, f"when {text.when.text}"
     return ended
 
 
