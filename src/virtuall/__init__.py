@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from virtuall.clinic.graded_table import grade
     from virtuall.population import Population, sample
     from virtuall.sbml import SbmlModel, read_sbml, simulate_sbml
     from virtuall.simulation.plan import plan
@@ -24,6 +25,7 @@ __all__ = [
     "Result",
     "SbmlModel",
     "compare",
+    "grade",
     "load_protocol",
     "plan",
     "read_sbml",
@@ -34,6 +36,7 @@ __all__ = [
 
 _PLACES = {
     "Population": "virtuall.population",
+    "grade": "virtuall.clinic.graded_table",
     "sample": "virtuall.population",
     "SbmlModel": "virtuall.sbml",
     "read_sbml": "virtuall.sbml",

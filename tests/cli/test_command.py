@@ -23,6 +23,7 @@ COMMANDS = [
     ("eligible",),
     ("compare",),
     ("cells",),
+    ("safety",),
     ("export", "sbml"),
 ]
 

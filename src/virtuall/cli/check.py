@@ -82,7 +82,7 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
     from virtuall.trial.design import read_design
     from virtuall.trial.mapping import read_mapping
     from virtuall.trial.published import read_published
-    from virtuall.trial.reporting import CELLS, COMPARISON, read_cells, read_comparison
+    from virtuall.trial.reporting import CELLS, COMPARISON, SAFETY, read_cells, read_comparison, read_safety
 
     return {
         **checkers(tuple(library)),
@@ -94,4 +94,5 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
         PANELS: read_panels,
         COMPARISON: read_comparison,
         CELLS: read_cells,
+        SAFETY: read_safety,
     }

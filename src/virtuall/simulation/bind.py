@@ -120,6 +120,12 @@ def bind(model: Model, protocol: Protocol) -> Binding:
         if name not in model.inputs:
             raise InputError("a policy sets no input of the model", given=name, allowed=tuple(model.inputs))
     columns = clinic_columns(protocol, model)
+    for rule in protocol.rules:
+        if rule.action == "order" and rule.what not in protocol.care:
+            allowed = tuple(protocol.care)
+            raise InputError(
+                "no dose of this can be ordered by a rule", given=rule.what, allowed=allowed, where=rule.where
+            )
     response = protocol.response
     judged = [*response.conditions, *(each for each in (response.mrd_negative, response.relapse) if each)]
     rules = compile_rules(protocol.rules, columns, ())

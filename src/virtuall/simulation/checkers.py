@@ -7,11 +7,15 @@ from pathlib import Path
 
 from virtuall.clinic.eligibility import ELIGIBILITY, read_eligibility
 from virtuall.clinic.event import read_events
+from virtuall.clinic.grading import GRADINGS, known_signs, read_scale
+from virtuall.clinic.incident import read_incidents
 from virtuall.clinic.monitoring import read_monitoring
 from virtuall.clinic.policy import read_next_line, read_transplant
 from virtuall.clinic.response import read_response
 from virtuall.clinic.sequence import read_sequence
-from virtuall.dosing.reading import read_product, read_regimen
+from virtuall.clinic.sign import SIGNS, read_signs
+from virtuall.dosing.care import read_care
+from virtuall.dosing.reading import Product, read_product, read_regimen
 from virtuall.model import open_shelf
 from virtuall.simulation.protocol import ACTIONS, read_products
 from virtuall.texts.cohort import read_cohort
@@ -21,8 +25,11 @@ from virtuall.texts.values import read_product_values
 
 def checkers(library: tuple[Path | str, ...] = ()) -> Mapping[str, Callable[[Path], object]]:
     """Pattern of the file to its reader; a regimen is read with the products of this shelf."""
-    products = read_products(open_shelf(library))
+    shelf = open_shelf(library)
+    products = read_products(shelf)
     return {
+        SIGNS: read_signs,
+        GRADINGS: lambda path: read_scale(path, known_signs(shelf)),
         "therapies/*/product.toml": read_product,
         "support/*/product.toml": read_product,
         "therapies/*/values.toml": read_product_values,
@@ -35,6 +42,14 @@ def checkers(library: tuple[Path | str, ...] = ()) -> Mapping[str, Callable[[Pat
         "*/*/events.toml": read_events,
         "monitoring/*.toml": read_monitoring,
         "response/*.toml": read_response,
+        "*/*/incidents.toml": lambda path: read_incidents(path, tuple(products)),
+        "care/*.toml": lambda path: read_rules(path, ACTIONS),
+        "support/*/care.toml": lambda path: _care(path, products),
         "sequences/*.toml": read_sequence,
         "cohorts/*.toml": read_cohort,
     }
+
+
+def _care(path: Path, products: Mapping[str, Product]) -> object:
+    product = products.get(path.parent.name)
+    return read_care(path, product.unit, bool(product.input)) if product is not None else None

@@ -9,19 +9,21 @@ from functools import cached_property
 from pathlib import Path
 
 from virtuall.clinic.event import Event, read_events
+from virtuall.clinic.incident import Incident, read_incidents
 from virtuall.clinic.monitoring import Monitoring, Observable, Schedule, read_monitoring
 from virtuall.clinic.policy import NextLinePolicy, TransplantPolicy, read_next_line, read_transplant
 from virtuall.clinic.response import Response, read_response
 from virtuall.clinic.sequence import Sequence as SequenceText
 from virtuall.clinic.sequence import SequenceStep, read_sequence
 from virtuall.core.errors import InputError
+from virtuall.dosing.care import CareDose, read_care
 from virtuall.dosing.reading import Product, RegimenText, read_product, read_regimen
 from virtuall.dosing.regimen import Regimen
 from virtuall.dosing.supply import Supply
 from virtuall.model import Shelf, open_shelf
 from virtuall.texts.rules import Rule, read_rules
 
-ACTIONS = ("stop", "hold", "resume")
+ACTIONS = ("stop", "hold", "resume", "order")
 MAIN, BRIDGING, LYMPHODEPLETION = LEGS = ("therapy", "bridging", "lymphodepletion")
 
 
@@ -90,6 +92,8 @@ class Protocol:
     response: Response
     events: tuple[Event, ...]
     products: Mapping[str, Product]
+    care: Mapping[str, CareDose]
+    incidents: tuple[Incident, ...]
     transplant: TransplantPolicy
     next_line: NextLinePolicy
     library: tuple[Path, ...]
@@ -162,6 +166,8 @@ def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
         response=read_response(_text(shelf, "response", f"response/{first.response}.toml", first.response)),
         events=tuple(e for file in shelf.matching("*/*/events.toml").values() for e in read_events(file)),
         products=products,
+        care=read_care_doses(shelf, products),
+        incidents=_incidents(shelf, products, parts),
         transplant=read_transplant(shelf.file("therapies/transplant/policy.toml")),
         next_line=read_next_line(shelf.file("therapies/next_line/policy.toml")),
         library=tuple(Path(each) for each in library),
@@ -173,6 +179,24 @@ def read_products(shelf: Shelf) -> dict[str, Product]:
     """All products on the shelf by name."""
     found = {**shelf.matching("therapies/*/product.toml"), **shelf.matching("support/*/product.toml")}
     return {product.name: product for product in (read_product(path) for path in found.values())}
+
+
+def read_care_doses(shelf: Shelf, products: Mapping[str, Product]) -> dict[str, CareDose]:
+    """What rules may order: the supportive drugs with a dose of their own."""
+    found: dict[str, CareDose] = {}
+    for path in shelf.matching("support/*/care.toml").values():
+        product = products.get(path.parent.name)
+        if product is None:
+            raise InputError("a dose of what is no product", given=path.parent.name, allowed=tuple(products))
+        found[product.name] = read_care(path, product.unit, bool(product.input))
+    return found
+
+
+def _incidents(shelf: Shelf, products: Mapping[str, Product], parts: Sequence[_Part]) -> tuple[Incident, ...]:
+    """The lesser effects of what this protocol gives."""
+    given = {name for part in parts for leg in part.legs for name in leg.regimen.products}
+    texts = shelf.matching("*/*/incidents.toml").values()
+    return tuple(each for file in texts for each in read_incidents(file, tuple(products)) if each.product in given)
 
 
 def _part(shelf: Shelf, name: str, step: int, products: Mapping[str, Product]) -> _Part:
@@ -218,7 +242,8 @@ def _legs(parts: Sequence[_Part]) -> tuple[Leg, ...]:
 def _rules(shelf: Shelf, text: RegimenText) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for each in text.rules:
-        rules += read_rules(_text(shelf, "rules", f"therapies/{each}.toml", each), ACTIONS)
+        place = f"{each}.toml" if each.startswith("care/") else f"therapies/{each}.toml"
+        rules += read_rules(_text(shelf, "rules", place, each), ACTIONS)
     return tuple(rules)
 
 

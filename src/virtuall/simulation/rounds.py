@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation import (
+    care,
     clones,
+    effects,
     events,
     judgment,
     next_line,
@@ -58,6 +60,8 @@ def _one_round(rounds: Rounds, rows: Ints) -> None:
     events.end(rounds, rows)
     transplant.end_conditioning(rounds, _due(rounds, rows, "transplant_end"))
     next_line.end(rounds, _due(rounds, rows, "next_line_end"))
+    care.end(rounds, rows)
+    effects.come(rounds, rows)
     judged, marrow = samples.results(rounds, rows)
     judgment.judge(rounds, judged)
     judgment.decide(rounds, marrow)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.condition_memory import Memory
+from virtuall.dosing.care import Given
 from virtuall.engine.ensemble import Ensemble
 from virtuall.engine.kernel import Kernel
 from virtuall.model import Model
@@ -40,6 +41,8 @@ class Rounds:
     rule_memory: Memory = field(init=False)
     judgment_memory: Memory = field(init=False)
     choice_memory: Memory = field(init=False)
+    given: dict[str, Given] = field(init=False)
+    care_place: dict[str, int] = field(init=False)
     sets: list[tuple[str, Ints, Floats]] = field(default_factory=list)
     adds: list[tuple[str, Ints, Floats]] = field(default_factory=list)
     seen: Flags = field(default_factory=lambda: np.empty(0, bool))
@@ -52,4 +55,6 @@ class Rounds:
         self.rule_memory = self.binding.rules.memory(n)
         self.judgment_memory = self.binding.judgments.memory(n)
         self.choice_memory = self.binding.choices.memory(n)
+        self.given = {name: Given.nothing(dose, n) for name, dose in self.protocol.care.items()}
+        self.care_place = {name: place for place, name in enumerate(self.protocol.care)}
         self.seen = np.zeros(n, bool)

@@ -11,7 +11,7 @@ from virtuall.dosing import course as courses
 from virtuall.dosing.course import Action, Phase
 from virtuall.dosing.regimen import NEVER
 from virtuall.dosing.supply import SUPPLY
-from virtuall.simulation import next_line, samples
+from virtuall.simulation import care, effects, next_line, samples
 from virtuall.simulation.choices import allow_cycles
 from virtuall.simulation.orders import by_leg, carry_out
 from virtuall.simulation.protocol import LYMPHODEPLETION, Leg
@@ -54,6 +54,9 @@ def _obey(rounds: Rounds, rule: Rule, of_main: bool, rows: Ints) -> None:
     if rule.action == "stop" and of_main:
         stop(rounds, rows, now[rows], rule.name)
         return
+    if rule.action == "order":
+        care.order(rounds, rule.what, rows, rule.name)
+        return
     for leg, who in by_leg(rounds, rows):
         when = now[who]
         if rule.action == "stop":
@@ -89,6 +92,8 @@ def _dose(rounds: Rounds, leg: Leg, rows: Ints) -> None:
     allow_cycles(rounds, begins)
     ends = rows[action == Action.END]
     carry_out(rounds, courses.perform(ward.course, regimen, rows, time))
+    begun = begins[rounds.ward.course.cycle[begins] > 0]
+    effects.plan(rounds, leg, begun)
     if len(ends):
         if leg.main:
             samples.anchor(rounds, ends, rounds.ensemble.now[ends], "infusion end")

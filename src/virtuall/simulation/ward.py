@@ -58,6 +58,8 @@ class Ward:
     event_end: Floats
     event_quiet: Floats
     event_count: Ints
+    care_ends: Floats
+    effects: Floats
     rank: Ints
     best: Ints
     in_remission: Flags
@@ -118,7 +120,8 @@ def open_ward(
         return np.zeros((*shape, n), np.int64)
 
     timers, ends = len(TIMERS), len(TIMERS) + 2 * schedules
-    plan = np.full((ends + events, n), NEVER)
+    care = ends + events + len(protocol.care)
+    plan = np.full((care + len(protocol.incidents), n), NEVER)
     agenda = dict(zip(TIMERS, plan, strict=False))
     first, further = protocol.legs[0].regimen, [leg.regimen for leg in protocol.legs[1:]]
     luck = normal(patients.seed, "amount given", patients.ids)
@@ -139,7 +142,9 @@ def open_ward(
         sampled=none(schedules),
         event_grade=none(events),
         event_consequence=none(events),
-        event_end=plan[ends:],
+        event_end=plan[ends : ends + events],
+        care_ends=plan[ends + events : care],
+        effects=plan[care:],
         event_quiet=np.full((events, n), -NEVER),
         event_count=none(events),
         rank=none(),

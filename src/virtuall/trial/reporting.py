@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from virtuall.model.shelf import open_shelf
-from virtuall.texts.table import reading
+from virtuall.texts.table import Table, reading
 
 COMPARISON = "reports/comparison.toml"
 CELLS = "reports/cells.toml"
+SAFETY = "reports/safety.toml"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,25 @@ class CellsText:
     aplasia_at: float
 
 
+@dataclass(frozen=True)
+class CountText:
+    """A count in blood as a side effect: a grade holds below its limit (in the unit), limits from the highest down."""
+
+    title: str
+    signal: str
+    unit: str
+    grades: tuple[int, ...]
+    below: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SafetyText:
+    """What a table of side effects counts: events from this grade on as severe, and counts in blood."""
+
+    severe_grade: int
+    counts: tuple[CountText, ...]
+
+
 def read_comparison(path: Path) -> ComparisonText:
     """Read ``reports/comparison.toml``."""
     with reading(path) as text:
@@ -69,6 +89,27 @@ def read_cells(path: Path) -> CellsText:
         )
 
 
+def read_safety(path: Path) -> SafetyText:
+    """Read ``reports/safety.toml``."""
+    with reading(path) as text:
+        head = text.table("safety")
+        head.source()
+        counts = tuple(_count(each) for each in text.named("count").values())
+        return SafetyText(head.integer("severe_grade", low=1), counts)
+
+
+def _count(table: Table) -> CountText:
+    table.source()
+    grades = table.tables("grade", at_least=1)
+    below = [each.quantity("below", sourced=True) for each in grades]
+    unit = below[0].unit
+    numbers = tuple(each.integer("grade", low=1, high=5) for each in grades)
+    limits = tuple(each.to(unit).value for each in below)
+    if numbers != tuple(sorted(set(numbers))) or limits != tuple(sorted(set(limits), reverse=True)):
+        table.problem("grades must rise while their limits fall", "grade")
+    return CountText(table.text("title"), table.text("signal"), unit, numbers, limits)
+
+
 def comparison_text(library: Sequence[Path | str] = ()) -> ComparisonText:
     """What a comparison counts, by this library."""
     return read_comparison(open_shelf(library).file(COMPARISON))
@@ -77,3 +118,8 @@ def comparison_text(library: Sequence[Path | str] = ()) -> ComparisonText:
 def cells_text(library: Sequence[Path | str] = ()) -> CellsText:
     """What a report of manufactured cells counts, by this library."""
     return read_cells(open_shelf(library).file(CELLS))
+
+
+def safety_text(library: Sequence[Path | str] = ()) -> SafetyText:
+    """What a table of side effects counts, by this library."""
+    return read_safety(open_shelf(library).file(SAFETY))

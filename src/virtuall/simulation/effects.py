@@ -1,0 +1,38 @@
+"""Lesser effects: planned when a cycle begins, charted when their day comes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.incident import begins, grade_of
+from virtuall.dosing.course import Action
+from virtuall.dosing.regimen import NEVER
+from virtuall.simulation.protocol import Leg
+from virtuall.simulation.state import Rounds
+
+Ints = NDArray[np.int64]
+KIND = "effect"
+
+
+def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
+    """Plan what this cycle brings to those in whom it has just begun."""
+    ward, course = rounds.ward, rounds.ward.course
+    waits = course.next_action[rows] == Action.START  # the drug runs only after its premedication
+    time = np.where(waits, course.next_time[rows], rounds.ensemble.now[rows])
+    for place, incident in enumerate(rounds.protocol.incidents):
+        if incident.product in leg.regimen.products and len(rows):
+            cycle = ward.course.cycle[rows]
+            ward.effects[place, rows] = time + begins(incident, rounds.seed, ward.ids[rows], cycle)
+
+
+def come(rounds: Rounds, rows: Ints) -> None:
+    """Chart the effects whose day has come."""
+    ward, now = rounds.ward, rounds.ensemble.now
+    due = ward.effects.take(rows, axis=1) <= now[rows]
+    for place in np.flatnonzero(due.any(axis=1)):
+        incident, these = rounds.protocol.incidents[place], rows[due[place]]
+        cycle = ward.course.cycle[these]
+        grade = grade_of(incident, rounds.seed, ward.ids[these], cycle)
+        ward.effects[place, these] = NEVER
+        rounds.charts.write(these, now[these], KIND, incident.title, grade, "grade", incident.product, cycle)
