@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def list_names(library: LibraryOption = None, json: JsonOption = False) -> None:
     """List what the library holds.
 
-    Protocols, cohorts, trials, therapies, toxicities, support, fact sheets, and the modules of equations.
+    Protocols, cohorts, trials, therapies, toxicities, support, scales, fact sheets, and the modules of equations.
     """
     from virtuall.model.shelf import open_shelf
 
@@ -27,6 +27,7 @@ def list_names(library: LibraryOption = None, json: JsonOption = False) -> None:
         "therapies": _folders(shelf, "therapies"),
         "toxicities": _folders(shelf, "toxicities"),
         "support": _folders(shelf, "support"),
+        "scales": {path.stem: _title(path) for path in shelf.matching("grading/*.toml").values()},
         "fact sheets": _sheets(shelf),
         "modules": dict.fromkeys(shelf.modules, ""),
     }
