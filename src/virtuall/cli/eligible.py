@@ -114,9 +114,7 @@ def _sources(shelf: Shelf, verdicts: Sequence[Verdict]) -> dict[str, str]:
     found: dict[str, str] = {}
     for verdict in verdicts:
         for key in verdict.rule.source.keys:
-            fields = known[key].fields if key in known else {}
-            parts = (fields.get(name, "") for name in ("author", "title", "journal", "year"))
-            found[key] = ". ".join(part for part in parts if part) or verdict.rule.source.why
+            found[key] = (known[key].words if key in known else "") or verdict.rule.source.why
     return found
 
 

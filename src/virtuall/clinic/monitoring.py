@@ -79,16 +79,11 @@ def _observable(table: Table) -> Observable:
         table.text("signal"),
         unit,
         table.quantity("noise", "1", low=0, sourced=True).value,
-        _optional(table, "limit", unit, 0.0),
-        _optional(table, "highest", unit, np.inf),
-        _optional(table, "read", "1", 0.0),
+        table.amount("limit", unit, default=0.0),
+        table.amount("highest", unit, default=np.inf),
+        table.amount("read", "1", default=0.0),
         table.text("doc"),
     )
-
-
-def _optional(table: Table, key: str, unit: str, otherwise: float) -> float:
-    found = table.quantity(key, unit, default=None, sourced=True)
-    return otherwise if found is None else found.value
 
 
 def _schedule(table: Table, names: tuple[str, ...]) -> Schedule:

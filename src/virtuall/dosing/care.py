@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.texts.table import Table, reading
+from virtuall.texts.table import reading
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -90,12 +90,13 @@ def read_care(path: Path, unit: str, infused: bool) -> CareDose:
     with reading(path) as text:
         table = text.table("dose")
         table.source()
-        fixed, per_weight = _number(table, "fixed", unit), _number(table, "per_weight", f"{unit}/kg")
-        per_area = _number(table, "per_area", f"{unit}/m^2")
+        fixed = table.amount("fixed", unit, low=0, default=None)
+        per_weight = table.amount("per_weight", f"{unit}/kg", low=0, default=None)
+        per_area = table.amount("per_area", f"{unit}/m^2", low=0, default=None)
         if sum(each is not None for each in (fixed, per_weight, per_area)) != 1:
             table.problem("a dose is one of fixed, per_weight and per_area")
-        light = _number(table, "light", f"{unit}/kg")
-        below = _number(table, "light_below", "kg")
+        light = table.amount("light", f"{unit}/kg", low=0, default=None)
+        below = table.amount("light_below", "kg", low=0, default=None)
         if (light is None) != (below is None):
             table.problem("light and light_below go together", "light")
         most = table.integer("most", low=1, default=0)
@@ -109,15 +110,10 @@ def read_care(path: Path, unit: str, infused: bool) -> CareDose:
             per_area,
             light,
             below or 0.0,
-            _number(table, "cap", unit) or math.inf,
+            table.amount("cap", unit, low=0, default=math.inf),
             over,
             table.days("apart", low=0),
             most,
             table.days("within", low=0, default=math.inf) if most else math.inf,
             table.integer("most_in_all", low=1, default=0),
         )
-
-
-def _number(table: Table, key: str, unit: str) -> float | None:
-    found = table.quantity(key, unit, low=0, default=None, sourced=True)
-    return None if found is None else found.value

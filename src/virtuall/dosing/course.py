@@ -168,8 +168,7 @@ def _next_cycle(course: Course, regimen: Regimen, rows: Rows) -> None:
     course.cycle[rows] += 1
     course.begun[course.leg[rows], rows] += 1
     course.infused[rows] = 0.0
-    unconditional = np.array([each.when is None for each in regimen.cycles])
-    allowed = course.allowed[: len(regimen.cycles), rows].T | unconditional
+    allowed = course.allowed[: len(regimen.cycles), rows].T | regimen.tables.unconditional
     fitting = regimen.tables.covers[course.cycle[rows]] & allowed
     course.block[rows] = fitting.argmax(axis=1)
 

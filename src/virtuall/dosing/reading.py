@@ -26,6 +26,7 @@ class Product:
 
     ``input`` is the parameter that an infusion sets; ``state`` the amount that a bolus adds to. One of them is empty.
     ``manufactured``: made from the patient's own cells first. A graft stays when the regimen is over.
+    ``signals`` are worth recording in those who get it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Product:
     targets: tuple[str, ...]
     doc: str
     manufactured: bool
+    signals: tuple[str, ...] = ()
 
     @property
     def rate_unit(self) -> str:
@@ -58,6 +60,7 @@ def read_product(path: Path) -> Product:
             table.texts("targets"),
             table.text("doc"),
             table.flag("manufactured", default=False),
+            table.texts("signals", default=()),
         )
         if bool(product.input) == bool(product.state):
             table.problem("a product enters by its input (infusion) or its state (bolus)", "kind", given=product.kind)
@@ -150,8 +153,7 @@ def _level(table: Table, product: str, products: Mapping[str, Product]) -> Level
     area, weight = (_per(unit, size) for size in ("m^2", "kg"))
 
     def number(key: str, wanted: str) -> float | None:
-        found = table.quantity(key, wanted, default=None, sourced=True)
-        return None if found is None else found.value
+        return table.amount(key, wanted, default=None)
 
     fixed, per_area, per_weight = number("fixed", unit), number("per_area", area), number("per_weight", weight)
     basis = unit if fixed is not None else area if per_area is not None else weight

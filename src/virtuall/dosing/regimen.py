@@ -117,6 +117,8 @@ class Tables:
     ----------
     covers : bool[C + 1, B]
         Which text may stand for which cycle number.
+    unconditional : bool[B]
+        Which text needs no condition.
     infusion, rest, inpatient : float64[B]
     step_days : float64[B, W]
         Infinite where there is no step.
@@ -125,6 +127,7 @@ class Tables:
     """
 
     covers: Flags
+    unconditional: Flags
     infusion: Floats
     rest: Floats
     inpatient: Floats
@@ -178,6 +181,7 @@ class Regimen:
         numbers = range(self.number_of_cycles + 1)
         return Tables(
             covers=np.array([[each.first <= number <= each.last for each in self.cycles] for number in numbers]),
+            unconditional=np.array([each.when is None for each in self.cycles]),
             infusion=np.array([each.infusion for each in self.cycles]),
             rest=np.array([each.rest for each in self.cycles]),
             inpatient=np.array([each.inpatient for each in self.cycles]),

@@ -97,13 +97,13 @@ def read_supply(table: Table | None) -> Supply | None:
     return Supply(
         collect_after=table.days("collect_after", low=0),
         collects=table.text("collects"),
-        processed=table.quantity("processed", "1", low=0, sourced=True).value,
-        efficiency=table.quantity("efficiency", "1", low=0, high=1, sourced=True).value,
-        efficiency_log_sd=table.quantity("efficiency_log_sd", "1", low=0, sourced=True).value,
-        least=table.quantity("least", "cell", low=0, sourced=True).value,
+        processed=table.amount("processed", "1", low=0),
+        efficiency=table.amount("efficiency", "1", low=0, high=1),
+        efficiency_log_sd=table.amount("efficiency_log_sd", "1", low=0),
+        least=table.amount("least", "cell", low=0),
         again_after=table.days("again_after", low=0),
         most_collections=table.integer("most_collections", low=1),
-        out_of_specification=_share(table, "out_of_specification"),
+        out_of_specification=table.amount("out_of_specification", "1", low=0, high=1, default=0.0),
         keeps=tuple((each.text("signal"), each.text("input")) for each in table.tables("keeps")),
         stages=tuple(_stage(each) for each in table.tables("stage", at_least=1)),
         bridging=None if bridging is None else _bridging(bridging),
@@ -115,27 +115,22 @@ def read_supply(table: Table | None) -> Supply | None:
     )
 
 
-def _share(table: Table, key: str) -> float:
-    found = table.quantity(key, "1", low=0, high=1, sourced=True, default=None)
-    return 0.0 if found is None else found.value
-
-
 def _stage(table: Table) -> Stage:
     table.source()
-    median = table.days("median", low=0, default=0.0)
-    spread = table.quantity("log_sd", "1", low=0, sourced=True, default=None)
     return Stage(
         table.text("name"),
         table.days("floor", low=0, default=0.0),
-        median,
-        0.0 if spread is None else spread.value,
-        _share(table, "failure"),
+        table.days("median", low=0, default=0.0),
+        table.amount("log_sd", "1", low=0, default=0.0),
+        table.amount("failure", "1", low=0, high=1, default=0.0),
         table.integer("again", low=0, default=0),
     )
 
 
 def _bridging(table: Table) -> Bridging:
-    return Bridging(table.text("protocol"), _share(table, "share"), table.days("after", low=0))
+    return Bridging(
+        table.text("protocol"), table.amount("share", "1", low=0, high=1, default=0.0), table.days("after", low=0)
+    )
 
 
 def _condition(table: Table, key: str) -> Condition | None:

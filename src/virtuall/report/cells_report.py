@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from virtuall.core.errors import InputError
 from virtuall.core.units import unit as read_unit
+from virtuall.report.share import exact_share
 from virtuall.trial.reporting import CellsText
 
 if TYPE_CHECKING:
@@ -330,14 +331,9 @@ def _survival(time: Floats, event: Flags, day: float) -> Estimate:
 
 
 def _share(flags: Flags) -> Estimate:
-    """A share with the exact interval (Clopper and Pearson)."""
-    from scipy.stats import binomtest
-
-    count, of = int(np.count_nonzero(flags)), int(flags.size)
-    if not of:
-        return Estimate(np.nan, np.nan, np.nan, 0, 0)
-    bounds = binomtest(count, of).proportion_ci()
-    return Estimate(count / of, float(bounds.low), float(bounds.high), of, count)
+    """The share of those who are flagged."""
+    share = exact_share(int(np.count_nonzero(flags)), int(flags.size))
+    return Estimate(share.value, share.low, share.high, share.of, share.count)
 
 
 def _stages(course: _Course, losses: NDArray[np.object_]) -> tuple[Stage, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from virtuall.core.errors import InputError, Problems, TextError, VirtuallError, nearest
 from virtuall.model.shelf import REFERENCES, Shelf
 from virtuall.report.words import number_words, simulated_words, verdict_words
-from virtuall.texts.references import Reference, read_references
+from virtuall.texts.references import read_references
 from virtuall.texts.toml_text import TomlText, read_toml
 from virtuall.trial.published import Published, read_published
 from virtuall.trial.scoring import TrialRow
@@ -394,13 +394,7 @@ def _sources(sheet: Sheet, shelf: Shelf, day: datetime.date) -> dict[str, str]:
     keys = dict.fromkeys(
         key for statements in sheet.topics(day).values() for each in statements for key in each.sources
     )
-    return {key: _reference(known[key]) if key in known else "" for key in keys}
-
-
-def _reference(reference: Reference) -> str:
-    fields = reference.fields
-    parts = [fields.get(name, "") for name in ("author", "title", "journal", "year")]
-    return ". ".join(part for part in parts if part)
+    return {key: known[key].words if key in known else "" for key in keys}
 
 
 def _named(sheet: Sheet, shelf: Shelf) -> str:

@@ -47,9 +47,7 @@ def forest_figure(rows: Iterable[TrialRow], title: str) -> str:
             panel.axvline(1.0, color=FAINT, linewidth=0.8, linestyle=":")
         _legend(sheet.figure)
     inside = sum(1 for row in shown if row.inside)
-    return describe(
-        sheet.svg, f"{title}: {inside} of {len(shown)} published values inside the simulated interval"
-    )
+    return describe(sheet.svg, f"{title}: {inside} of {len(shown)} published values inside the simulated interval")
 
 
 def _row(panel: Axes, row: TrialRow, place: int) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from virtuall.core.errors import InputError
 from virtuall.core.units import unit as read_unit
+from virtuall.report.share import Share, exact_share
 from virtuall.trial.reporting import CountText, SafetyText
 
 if TYPE_CHECKING:
@@ -28,17 +29,6 @@ Worst = tuple[Ints, Ints]
 START, GRADE = "infusion_start", "grade"
 EFFECT = "effect"
 _UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Share:
-    """How many of how many, as a share with its exact 95 % interval (Clopper and Pearson)."""
-
-    value: float
-    low: float
-    high: float
-    count: int
-    of: int
 
 
 @dataclass(frozen=True)
@@ -141,16 +131,6 @@ def safety_report(
         deaths=_deaths(course),
         notes=_notes(text, missing),
     )
-
-
-def exact_share(count: int, of: int) -> Share:
-    """A share with the interval of Clopper and Pearson; NaN when of nobody."""
-    from scipy.stats import binomtest
-
-    if not of:
-        return Share(np.nan, np.nan, np.nan, 0, 0)
-    bounds = binomtest(count, of).proportion_ci()
-    return Share(count / of, float(bounds.low), float(bounds.high), count, of)
 
 
 class _Course:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from textwrap import wrap
 
-from virtuall.report.safety_report import SafetyReport, SafetyRow, Share
+from virtuall.report.safety_report import SafetyReport, SafetyRow
+from virtuall.report.share import Share
 from virtuall.report.words import number_words
 
 _NAME, _SHARE, _SHORT = 26, 17, 5  # letters of a column

@@ -70,6 +70,8 @@ class Binding:
         Levels of response, then absence of residual disease, then relapse.
     rule_applies : bool[R, L]
         In which legs of the protocol each rule holds.
+    rule_of_main : tuple of bool
+        Whether each rule is one of a main leg.
     choices : ConditionProgram
         Conditions that are asked for when a choice is due: of cycles, of manufactured products, of sequences.
     choice_of : mapping of (str, int, int) to int
@@ -86,6 +88,7 @@ class Binding:
     rules: RuleProgram
     judgments: ConditionProgram
     rule_applies: Flags
+    rule_of_main: tuple[bool, ...]
     choices: ConditionProgram
     choice_of: Mapping[tuple[str, int, int], int]
     read: frozenset[str]
@@ -138,6 +141,7 @@ def bind(model: Model, protocol: Protocol) -> Binding:
         rules,
         judgments,
         _rule_applies(protocol),
+        tuple(leg.main for leg in protocol.legs for _ in leg.rules),
         compile_conditions(choices, columns, ()),
         choice_of,
         frozenset({*rules.conditions.columns, *judgments.columns}),

@@ -9,6 +9,7 @@ from virtuall.dosing.course import Phase, enter_leg
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.choices import choose
 from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import wait_for_product
 
 Ints = NDArray[np.int64]
 
@@ -61,5 +62,4 @@ def begin_step(rounds: Rounds, rows: Ints, number: int) -> None:
     first = time + leg.regimen.start if leg.supply is None else np.full(len(rows), NEVER)
     enter_leg(ward.course, leg.regimen, rows, place, first)
     if leg.supply is not None:
-        ward.supply[rows] = 1
-        ward.agenda["supply"][rows] = time + leg.supply.collect_after
+        wait_for_product(ward, rows, time + leg.supply.collect_after)

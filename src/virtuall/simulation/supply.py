@@ -22,7 +22,7 @@ from virtuall.simulation.choices import holds
 from virtuall.simulation.orders import by_leg, carry_out
 from virtuall.simulation.protocol import MAIN, Leg
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import note_first
+from virtuall.simulation.ward import note_first, wait_for_product
 
 Ints = NDArray[np.int64]
 WAITING, MAKING, READY, FAILED = (SUPPLY.index(each) for each in ("waiting", "making", "ready", "failed"))
@@ -33,8 +33,7 @@ def begin(rounds: Rounds, rows: Ints) -> None:
     ward, first = rounds.ward, rounds.protocol.legs[0]
     if first.supply is not None:
         ward.course.next_time[rows] = NEVER
-        ward.supply[rows] = WAITING
-        ward.agenda["supply"][rows] = first.supply.collect_after
+        wait_for_product(ward, rows, np.full(len(rows), first.supply.collect_after))
 
 
 def act(rounds: Rounds, rows: Ints) -> None:

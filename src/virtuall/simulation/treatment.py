@@ -41,12 +41,11 @@ def follow_rules(rounds: Rounds, rows: Ints) -> None:
     applies = rounds.binding.rule_applies[:, ward.course.leg[rows]]
     settled = settle(program.fire(rounds.rule_memory, rows, time, seen, {}, applies), program.rules)
     overruled = settled.overruled
-    of_main = [leg.main for leg in rounds.protocol.legs for _ in leg.rules]
     for place in np.flatnonzero((settled.stands | overruled).any(axis=1)):
         rule, beaten, these = program.rules[place], overruled[place], settled.stands[place]
         rounds.charts.write(rows[beaten], time[beaten], "overruled", rule.action, rule=rule.name)
         if these.any():
-            _obey(rounds, rule, of_main[place], rows[these])
+            _obey(rounds, rule, rounds.binding.rule_of_main[place], rows[these])
 
 
 def _obey(rounds: Rounds, rule: Rule, of_main: bool, rows: Ints) -> None:

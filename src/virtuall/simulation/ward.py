@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from virtuall.core.random import normal
 from virtuall.dosing.course import Course, begin_course
 from virtuall.dosing.regimen import NEVER
+from virtuall.dosing.supply import SUPPLY
 from virtuall.population import Population
 from virtuall.simulation.bind import Binding
 from virtuall.simulation.protocol import Protocol
@@ -198,6 +199,12 @@ def note_first(ward: Ward, name: str, rows: Ints, time: Floats) -> None:
     """Note the day of what happens at most once; a day that is known stays."""
     new = np.isnan(ward.days[name][rows])
     ward.days[name][rows[new]] = time[new]
+
+
+def wait_for_product(ward: Ward, rows: Ints, day: Floats) -> None:
+    """These patients wait for their own product; its first collection is on this day."""
+    ward.supply[rows] = SUPPLY.index("waiting")
+    ward.agenda["supply"][rows] = day
 
 
 def settle_graft(ward: Ward, rows: Ints, time: Floats) -> None:

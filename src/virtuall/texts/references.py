@@ -36,6 +36,12 @@ class Reference:
     fields: Mapping[str, str]
     position: Position
 
+    @property
+    def words(self) -> str:
+        """Author, title, journal and year, as far as they are known."""
+        parts = (self.fields.get(name, "") for name in ("author", "title", "journal", "year"))
+        return ". ".join(part for part in parts if part)
+
 
 def read_references(path: Path) -> dict[str, Reference]:
     """Read a BibTeX file: entries with braced, quoted or plain fields.

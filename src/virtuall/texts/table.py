@@ -330,6 +330,35 @@ class Table:
         return tuple(found)
 
     @overload
+    def amount(
+        self, key: str, unit: str, *, low: float | None = ..., high: float | None = ..., sourced: bool = ...
+    ) -> float: ...
+    @overload
+    def amount(
+        self,
+        key: str,
+        unit: str,
+        *,
+        low: float | None = ...,
+        high: float | None = ...,
+        sourced: bool = ...,
+        default: T,
+    ) -> float | T: ...
+    def amount(
+        self,
+        key: str,
+        unit: str,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        sourced: bool = True,
+        default: Any = _REQUIRED,
+    ) -> Any:
+        """Return the plain value of `quantity` in this unit, or the default; a source is asked for."""
+        found = self.quantity(key, unit, low=low, high=high, sourced=sourced, default=default)
+        return found.value if isinstance(found, Quantity) else found
+
+    @overload
     def days(self, key: str, *, low: float | None = ..., high: float | None = ...) -> float: ...
     @overload
     def days(
@@ -339,8 +368,7 @@ class Table:
         self, key: str, *, low: float | None = None, high: float | None = None, default: Any = _REQUIRED
     ) -> Any:
         """Return a length of time, written ``"7 d"`` or ``"48 h"``, in days."""
-        found = self.quantity(key, "d", low=low, high=high, default=default)
-        return found.value if isinstance(found, Quantity) else found
+        return self.amount(key, "d", low=low, high=high, sourced=False, default=default)
 
     @overload
     def source(self) -> Source: ...
