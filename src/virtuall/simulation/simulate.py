@@ -47,16 +47,18 @@ DEFAULT_SIGNALS = (
     "platelets",
     "il6",
     "il10",
-    "car_cells",
-    "car_copies",
 )
 
 
-def default_signals(model: Model) -> tuple[str, ...]:
-    """What is recorded unless the caller says otherwise: cells, counts, cytokines, and every drug's concentration."""
+def default_signals(model: Model, protocol: Protocol) -> tuple[str, ...]:
+    """What is recorded unless the caller says otherwise.
+
+    Cells, counts, cytokines, every drug's concentration, and what the texts of the protocol's products name.
+    """
     known = [name for name, _ in model.system.signals]
-    drugs = tuple(name for name in known if name.endswith("_concentration"))
-    return tuple(name for name in DEFAULT_SIGNALS if name in known) + drugs
+    drugs = [name for name in known if name.endswith("_concentration")]
+    own = [name for product in protocol.given_products for name in protocol.products[product].signals]
+    return tuple(dict.fromkeys([*(name for name in DEFAULT_SIGNALS if name in known), *drugs, *own]))
 
 
 def simulate(
@@ -107,7 +109,7 @@ def simulate(
         raise InputError("processes must be at least 1", given=processes)
     if chart not in ("full", "key"):
         raise InputError("no such chart", given=chart, allowed=("full", "key"))
-    names = default_signals(model) if record is None else tuple(record)
+    names = default_signals(model, protocol) if record is None else tuple(record)
     known = [name for name, _ in model.system.signals]
     for name in names:
         if name not in known:
