@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import libsbml
@@ -20,16 +18,6 @@ from virtuall.simulation.realized import PARAMETER
 from virtuall.simulation.result import Result
 
 CLOSE, ZERO = 1e-3, 1e-3  # relative; cells
-JUDGE = Path(__file__).parents[2] / "benchmarks" / "second_engine.py"
-
-
-@pytest.fixture(scope="module")
-def judge() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("second_engine", JUDGE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import libsbml
@@ -20,17 +18,7 @@ from virtuall.simulation.realized import give
 from virtuall.simulation.replay import replay
 from virtuall.simulation.result import Result
 
-JUDGE = Path(__file__).parents[2] / "benchmarks" / "second_engine.py"
 CELLS, CLOSE = 1e3, 1e-3  # cells; relative
-
-
-@pytest.fixture(scope="module")
-def judge() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("second_engine", JUDGE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
