@@ -107,12 +107,12 @@ def with_balances(model: Model) -> tuple[System, list[Balance]]:
 
 
 def typical_amounts() -> dict[str, float]:
-    """The largest amount of each product in any plan."""
+    """The largest amount of each product in any plan, one unit of what no plan holds (ordered by rules of care alone)."""
     largest: dict[str, float] = {}
     for protocol in open_shelf().protocols:
         for row in va.plan(va.load_protocol(protocol), weight=70.0, bsa=1.8).to_dict("records"):
             largest[row["product"]] = max(largest.get(row["product"], 0.0), float(row["amount"]))
-    return largest
+    return {name: 1.0 for name in read_products(open_shelf())} | largest
 
 
 class Ward:
