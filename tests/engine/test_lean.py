@@ -33,15 +33,16 @@ def two_therapies(make_system: Callable[..., System]) -> System:
             "premedication": "tablet - 2*premedication",
             "spent": "0.1*cells - 0.2*spent",
             "H_harm": "0.01*payload + 0.02*cells",
+            "H_age": "0.001 + 0.01*cells",
         },
         {"target": 300, "cells": 0, "young": 0, "memory": 0, "drug": 0, "depot": 0, "payload": 0}
-        | {"premedication": 0, "spent": 0, "H_harm": 0},
+        | {"premedication": 0, "spent": 0, "H_harm": 0, "H_age": 0},
         ("grow", "infusion", "tablet", "uptake"),
         signals={
             "seen": "target/(target + 10)",
             "kill": "0.8*cells/(cells + 0.1*target) + payload/(payload + 1 + premedication) + 3/(3 + spent) - 1",
         },
-        clocks=("H_harm",),
+        clocks=("H_harm", "H_age"),
     )
 
 
@@ -50,11 +51,55 @@ def names(system: System, places: frozenset[int]) -> set[str]:
 
 
 def test_which_states_may_be_absent(two_therapies: System) -> None:
-    """Both groups or one of them; the clock only with both; the single drug always stays."""
+    """Both groups or one of them; the clock only with both; the single drug always stays.
+
+    A clock that runs by itself is never left out: it would hold back those that it listens to.
+    """
     blueprint = make_blueprint(two_therapies)
     found = [(names(two_therapies, lean.absent), len(lean.guards)) for lean in blueprint.leans]
     assert found[0] == (CELLS | DRUG | {"H_harm"}, 1)
     assert sorted(found[1:], key=lambda each: each[1]) == [(CELLS, 0), (DRUG, 1)]
+
+
+@pytest.fixture(scope="module")
+def many_drugs(make_system: Callable[..., System]) -> System:
+    """A target, a large drug and five small ones, which act on one state of the target or on many."""
+    small = {f"drug{k}": f"given{k} - 0.5*drug{k}" for k in range(5)}
+    reach = {"target": range(5), "second": range(1, 5), "third": range(2, 5), "fourth": range(3, 5)}
+    hit = {name: f"0.1 - {name}*(1 + {'+'.join(f'drug{k}' for k in drugs)})" for name, drugs in reach.items()}
+    large = {"large": "infusion - large + depot", "depot": "large - 2*depot", "payload": "large - 0.3*payload"}
+    hit["target"] += " - target*payload"
+    return make_system(
+        hit | large | {"harm": "payload - harm"} | small,
+        dict.fromkeys(hit, 1.0) | dict.fromkeys((*large, "harm", *small), 0),
+        ("infusion", *(f"given{k}" for k in range(5))),
+    )
+
+
+def test_what_acts_on_few_equations_is_left_out_with_the_large_group(many_drugs: System) -> None:
+    leans = make_blueprint(many_drugs).leans
+    large = {"large", "depot", "payload", "harm"}
+    assert [names(many_drugs, lean.absent) for lean in leans] == [large | {"drug0", "drug1"}, large]
+    assert [len(lean.guards) for lean in leans] == [3, 1]
+
+
+def test_bits_with_many_drugs(many_drugs: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every patient gets one of the drugs on day 3, for two days; some get none."""
+    blueprint, found = make_blueprint(many_drugs), []
+    for each in (blueprint, replace(blueprint, leans=())):
+        monkeypatch.setattr(compiled, "_loaded", {})
+        kernel, every = kernel_of(each), np.arange(40)
+        ens = kernel.start(np.zeros((40, 6)))
+        kernel.record(ens, np.arange(0.0, 20.0), many_drugs.states)
+        kernel.advance(ens, every, 3.0)
+        for k, name in enumerate(many_drugs.parameters):
+            kernel.change(ens, every[k::7], parameters={name: 1.0 + k})
+        kernel.advance(ens, every, 5.0)
+        kernel.change(ens, every, parameters=dict.fromkeys(many_drugs.parameters, 0.0))
+        kernel.advance(ens, every, 20.0)
+        assert not ens.status.any()
+        found.append(ens.recorded.view(np.int64))
+    np.testing.assert_array_equal(*found)
 
 
 def test_nothing_is_left_out_that_does_not_stay_zero(make_system: Callable[..., System]) -> None:

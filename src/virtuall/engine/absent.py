@@ -7,17 +7,19 @@ any other state.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 from virtuall.engine.graph import Graph
 from virtuall.engine.system import TIME, System
 
-# Smaller groups are never left out: they cost little, and one that is there would bring all others back.
+# Smaller groups are small ones: they cost little, and one that is there would bring all others back.
 SMALLEST_GROUP = 3
-# Every way to leave states out is code of its own.
+# The other large ones count as small.
 MOST_GROUPS = 3
+# Small groups that stay in every way: those that act on the most equations are there most often.
+MOST_KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Absence:
 
 
 def find_absences(system: System, slopes: Mapping[tuple[int, int], int]) -> list[Absence]:
-    """Find what is worth leaving out: all large groups of states, or all but one. Most patients have one therapy.
+    """Find what is worth leaving out, the most first. Most patients have one therapy and few other drugs.
 
     Parameters
     ----------
@@ -48,26 +50,45 @@ def find_absences(system: System, slopes: Mapping[tuple[int, int], int]) -> list
     closed = _closed(system, start).states
     feeds = _feeds(system, closed, slopes)
     # A state that only listens (a count, a hazard) does not join those that it listens to.
-    listening = {target for _, target in feeds} - {source for source, _ in feeds}
-    groups = sorted(_groups(closed - listening, feeds), key=lambda group: (-len(group), min(group)))
-    large = [group for group in groups[:MOST_GROUPS] if len(group) >= SMALLEST_GROUP]
-    sizes = range(len(large), max(len(large) - 2, 0), -1)
+    listening = sorted({target for _, target in feeds} - {source for source, _ in feeds})
+    groups = sorted(_groups(closed - set(listening), feeds), key=lambda group: (-len(group), min(group)))
+    # One that also has a rate of its own, by age say, is never absent: waiting for it, nothing else would be.
+    at_rest = without(system, (system.rates[k] for k in listening), closed)
+    kept = {k for k, node in zip(listening, at_rest, strict=True) if system.graph.value(node) != 0.0}
     found = []
-    for absent in (each for size in sizes for each in combinations(large, size)):
+    for absent in _ways(groups, slopes):
         present = {k for group in groups if group not in absent for k in group}
-        found.append(_closed(system, closed - present))
+        found.append(_closed(system, closed - present - kept))
     return found
 
 
 def without(system: System, nodes: Iterable[int], absent: Iterable[int]) -> list[int]:
     """Formulas with some states put to zero."""
     graph, nodes = system.graph, list(nodes)
-    new = {graph.symbol(system.states[k]): graph.number(0.0) for k in absent}
-    for node in graph.reachable(nodes):
-        arguments = graph.arguments(node)
-        if any(argument in new for argument in arguments):
-            new[node] = graph.apply(str(graph.ops[node][0]), [new.get(argument, argument) for argument in arguments])
+    names = tuple(system.states[k] for k in absent)
+    new = {graph.symbol(name): graph.number(0.0) for name in names}
+    found, waiting = set(new), [*nodes]
+    while waiting:
+        node = waiting.pop()
+        if node not in found and graph.depends_on(node, names):
+            found.add(node)
+            waiting.extend(graph.arguments(node))
+    for node in sorted(found - set(new)):
+        arguments = [new.get(argument, argument) for argument in graph.arguments(node)]
+        new[node] = graph.apply(str(graph.ops[node][0]), arguments)
     return [new.get(node, node) for node in nodes]
+
+
+def _ways(groups: list[set[int]], slopes: Iterable[tuple[int, int]]) -> list[list[set[int]]]:
+    """Groups to leave out together. Every way is code of its own, so of many only these.
+
+    All large groups and the small ones that act on few equations; all large groups; all but the last; the last.
+    """
+    large = [group for group in groups[:MOST_GROUPS] if len(group) >= SMALLEST_GROUP]
+    acts_on = Counter(column for row, column in slopes if row != column)
+    small = sorted((group for group in groups if group not in large), key=lambda group: -sum(acts_on[k] for k in group))
+    ways = [large + small[MOST_KEPT:], large, large[:-1], large[-1:]]
+    return [way for k, way in enumerate(ways) if large and way and way not in ways[:k]]
 
 
 def _closed(system: System, start: Iterable[int]) -> Absence:

@@ -65,6 +65,8 @@ class Blueprint:
         Fixed columns over parameter columns.
     fixed_uses : ndarray of bool, shape (F, P)
         Which parameters a fixed column depends on.
+    stepped : int
+        Fixed columns that steps read: the first so many. Only signals read the others.
     rates : Program
         S rates.
     slopes : Program
@@ -87,6 +89,7 @@ class Blueprint:
     initial: Program
     fixed: Program
     fixed_uses: np.ndarray
+    stepped: int
     rates: Program
     slopes: Program
     entries: tuple[tuple[int, int], ...]
@@ -133,8 +136,10 @@ def make_blueprint(system: System) -> Blueprint:
     absences = find_absences(system, dict(zip(entries, slopes[len(states) :], strict=False)))
     leaner = [without(system, [*system.rates, *slopes], each.states) for each in absences]
     guards = [node for each in absences for node in each.guards]
-    roots = [*system.rates, *slopes, *switches, *signals, *guards, *(node for nodes in leaner for node in nodes)]
+    roots = [*system.rates, *slopes, *switches, *guards, *(node for nodes in leaner for node in nodes)]
     fixed = _fixed_nodes(graph, roots, (*states, TIME))
+    stepped = len(fixed)
+    fixed += sorted(set(_fixed_nodes(graph, signals, (*states, TIME))) - set(fixed))
     inputs = {graph.symbol(name): k for k, name in enumerate((*states, TIME))}
     inputs |= {node: len(states) + 1 + k for k, node in enumerate(fixed)}
     uses = np.zeros((len(fixed), len(system.parameters)), bool)
@@ -148,6 +153,7 @@ def make_blueprint(system: System) -> Blueprint:
         initial=make_program(graph, system.initial, column),
         fixed=make_program(graph, fixed, column),
         fixed_uses=uses,
+        stepped=stepped,
         rates=make_program(graph, system.rates, inputs),
         slopes=make_program(graph, slopes, inputs),
         entries=tuple(entries),

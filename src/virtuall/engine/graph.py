@@ -39,6 +39,7 @@ class Graph:
         self._node_of: dict[Op, int] = {}
         self._symbol_bit: dict[str, int] = {}
         self._symbol_masks: list[int] = []
+        self._masks_of: dict[tuple[tuple[str, ...], int], int] = {}
         self._derivatives: dict[tuple[int, str], int] = {}
 
     def __len__(self) -> int:
@@ -264,8 +265,12 @@ class Graph:
 
     def depends_on(self, node: int, names: Iterable[str]) -> bool:
         """Whether a node depends on any of the named symbols."""
-        mask = self._symbol_masks[node]
-        return any(mask >> self._symbol_bit[name] & 1 for name in names if name in self._symbol_bit)
+        # The same names are asked for again and again; a name may get its bit in between.
+        key = tuple(names), len(self._symbol_bit)
+        mask = self._masks_of.get(key)
+        if mask is None:
+            mask = self._masks_of[key] = sum(1 << self._symbol_bit[name] for name in {*key[0]} & {*self._symbol_bit})
+        return self._symbol_masks[node] & mask != 0
 
     def reachable(self, roots: Iterable[int]) -> list[int]:
         """All nodes that the roots need, the roots included, in an order of evaluation."""
@@ -288,20 +293,20 @@ class Graph:
         known, found, waiting = self._derivatives, set(), [node]
         while waiting:
             each = waiting.pop()
-            if each not in found and (each, symbol) not in known:
+            depends = self._symbol_masks[each] >> bit & 1 and not self.is_logical(each)
+            if depends and each not in found and (each, symbol) not in known:
                 found.add(each)
                 waiting.extend(self.arguments(each))
-        zero = self.number(0.0)
         for each in sorted(found):  # arguments first, so that no recursion is needed
-            depends = self._symbol_masks[each] >> bit & 1 and not self.is_logical(each)
-            known[each, symbol] = self._derive(each, symbol) if depends else zero
-        return known[node, symbol]
+            known[each, symbol] = self._derive(each, symbol)
+        return known.get((node, symbol), self.number(0.0))
 
     def _derive(self, node: int, symbol: str) -> int:
         name, *arguments = self.ops[node]
         if name == "symbol":
             return self.number(1.0)
-        slopes = [self._derivatives[argument, symbol] for argument in arguments]  # type: ignore[index]
+        zero = self.number(0.0)
+        slopes = [self._derivatives.get((argument, symbol), zero) for argument in arguments]  # type: ignore[arg-type]
         a, b = (*arguments, 0)[:2]
         assert isinstance(a, int) and isinstance(b, int)
         match name:
@@ -375,9 +380,7 @@ class Graph:
         if self.value(slopes[0]) != 0.0:
             # a**(b - 1) without a second power, which is dear; at a = 0 it is 0, 1 or inf.
             one, zero = self.number(1.0), self.number(0.0)
-            at_zero = self.select(
-                self.lt(one, b), zero, self.select(self.lt(b, one), self.number(math.inf), one)
-            )
+            at_zero = self.select(self.lt(one, b), zero, self.select(self.lt(b, one), self.number(math.inf), one))
             is_zero = self.eq(a, zero)
             lower = self.select(is_zero, at_zero, self.mul(node, self._reciprocal(a)))
             result = self.mul(self.mul(b, lower), slopes[0])

@@ -62,12 +62,8 @@ class Memory:
         return self.bends + len(H) * self.states
 
     @property
-    def gathered(self) -> int:
-        return self.right + self.states
-
-    @property
     def stages(self) -> int:
-        return self.gathered + self.states
+        return self.right + self.states
 
     @property
     def slopes(self) -> int:
@@ -114,7 +110,7 @@ def memory_of(blueprint: Blueprint) -> Memory:
         states=len(blueprint.system.states),
         entries=len(blueprint.entries),
         factors=len(blueprint.elimination.slots),
-        fixed=len(blueprint.fixed.outputs),
+        fixed=blueprint.stepped,
         clocks=len(blueprint.system.clocks),
         switches=len(blueprint.switches.outputs),
     )

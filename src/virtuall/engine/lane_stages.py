@@ -5,9 +5,8 @@ Written once for all states, and once for each way to leave out absent ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from llvmlite import ir
@@ -17,7 +16,20 @@ from virtuall.engine.blueprint import Algebra
 from virtuall.engine.elementary import Value
 from virtuall.engine.lane_loops import write_factor, write_solve
 from virtuall.engine.lane_memory import Memory
-from virtuall.engine.llvm import Vectors, begin_vectors, element, input_loader, loop, program_function
+from virtuall.engine.llvm import (
+    NOTHING,
+    POINTER,
+    WORD,
+    Vectors,
+    begin_private,
+    begin_vectors,
+    element,
+    input_loader,
+    loop,
+    program_function,
+    state_table,
+    word,
+)
 from virtuall.engine.sparse import Elimination
 from virtuall.engine.tableau import GAMMA, NODES, STAGES, A, C, D
 
@@ -26,9 +38,17 @@ _ROWS_AT_ONCE = 64
 
 
 def write_stages(
-    module: ir.Module, name: str, algebra: Algebra, memory: Memory, lanes: int, first_step: ir.Function, loops: bool
+    module: ir.Module,
+    name: str,
+    algebra: Algebra,
+    memory: Memory,
+    lanes: int,
+    first_step: ir.Function,
+    gather: Sequence[ir.Function],
+    error: ir.Function,
+    loops: bool,
 ) -> ir.Function:
-    """(memory): all stages of a step and the place where the last one looks; elimination as lines or as loops."""
+    """(memory, inverse tolerance): all stages of a step, its end and its error; elimination as lines or as loops."""
     plan, states, load = algebra.elimination, memory.states, input_loader(memory.states)
     there = [k for k in range(states) if k not in algebra.absent]
     add = partial(_add_and_store, there)
@@ -38,19 +58,22 @@ def write_stages(
         factor, solve = write_factor(module, plan, algebra.entries, lanes), write_solve(module, plan, lanes)
     else:
         factor, solve = _write_factor(module, name, algebra, lanes), _write_solve(module, name, plan, lanes)
-    gather = [_write_gather(module, name, stage, there, memory, lanes) for stage in range(1, STAGES)]
+    there_table, absent_table = (
+        state_table(module, f"{name}.{word}", WORD, places)
+        for word, places in (("there", there), ("absent", sorted(algebra.absent)))
+    )
 
-    function, builder, m = begin_vectors(module, f"{name}.stages", 1, lanes)
-    (base,) = function.args
+    function, builder, m = begin_vectors(module, f"{name}.stages", 2, lanes)
+    base, tolerance = function.args
     address: Callable[[int], Value] = partial(_address, m, base)
     y, place, fixed = address(memory.y), address(memory.place), address(memory.fixed_at)
     at_start, right, diagonal = address(memory.slopes), address(memory.right), address(memory.diagonal)
     entries, factors = address(memory.slopes + states), address(memory.factors_at)
-    for first, end in _runs(algebra.absent):
-        with loop(builder, first, end) as state:
-            memory.put(m, m.number(0.0), base, memory.place, state)
-        with loop(builder, first * STAGES, end * STAGES) as stage_of_state:
-            memory.put(m, m.number(0.0), base, memory.stages, stage_of_state)
+    with loop(builder, 0, len(algebra.absent)) as count:
+        state = builder.load(element(builder, absent_table, count, WORD), typ=WORD)
+        memory.put(m, m.number(0.0), base, memory.place, state)
+        for stage in range(STAGES):
+            memory.put(m, m.number(0.0), base, memory.stages + stage, builder.mul(state, word(STAGES)))
     builder.call(slopes, [y, address(memory.time), fixed, y, at_start])
     builder.call(first_step, [base])
     step, time = m.load(base, memory.step), m.load(base, memory.time)
@@ -60,10 +83,10 @@ def write_stages(
     for stage in range(STAGES):
         side = at_start
         if stage:
-            builder.call(gather[stage - 1], [base])
+            builder.call(gather[stage - 1], [base, there_table, word(len(there))])
             m.store(m.add(time, m.mul(m.number(NODES[stage]), step)), base, memory.stage_time)
             side = right
-            builder.call(rates, [place, address(memory.stage_time), fixed, address(memory.gathered), side])
+            builder.call(rates, [place, address(memory.stage_time), fixed, side, side])
         if algebra.explicit_time and D[stage] != 0.0:
             share = m.mul(step, m.number(D[stage]))
             by_time = memory.slopes + states + len(algebra.entries)
@@ -72,6 +95,7 @@ def write_stages(
                 memory.put(m, m.add(m.load(side, state), moved), base, memory.right, state)
             side = right
         builder.call(solve, [side, factors, address(memory.stages + stage)])
+    builder.call(error, [base, tolerance, there_table, word(len(there))])
     builder.ret_void()
     return function
 
@@ -114,15 +138,16 @@ def _write_solve(module: ir.Module, name: str, plan: Elimination, lanes: int) ->
     return function
 
 
-def _write_gather(
-    module: ir.Module, name: str, stage: int, there: Iterable[int], memory: Memory, lanes: int
-) -> ir.Function:
-    """(memory): where a stage looks, and its sum of C_ij k_j / h."""
-    function, builder, m = begin_vectors(module, f"{name}.gather.{stage}", 1, lanes)
-    (base,) = function.args
-    inverse = m.load(base, memory.inverse)
-    for first, end in _runs(there):
-        with loop(builder, first, end) as state:
+def write_gathers(module: ir.Module, memory: Memory, lanes: int) -> list[ir.Function]:
+    """(memory, states, count), one for each stage but the first: where it looks, and its sum of C_ij k_j / h."""
+    found = []
+    for stage in range(1, STAGES):
+        function, b = begin_private(module, f"gather.{stage}", NOTHING, [POINTER, POINTER, WORD])
+        base, states, count = function.args
+        m = Vectors(b, lanes)
+        inverse = m.load(base, memory.inverse)
+        with loop(b, 0, count) as number:
+            state = b.load(element(b, states, number, WORD), typ=WORD)
             earlier = memory.stages_of(m, base, stage, state)
             if stage < 6:
                 moved = m.add(memory.at(m, base, memory.y, state), method.weighted_sum(m, A[stage], earlier))
@@ -130,16 +155,10 @@ def _write_gather(
                 moved = m.add(memory.at(m, base, memory.place, state), earlier[-1])
             memory.put(m, moved, base, memory.place, state)
             gathered = m.mul(method.weighted_sum(m, C[stage], earlier), inverse)
-            memory.put(m, gathered, base, memory.gathered, state)
-    builder.ret_void()
-    return function
-
-
-def _runs(places: Iterable[int]) -> list[tuple[int, int]]:
-    """First place and end of every run of neighbors."""
-    runs = groupby(enumerate(sorted(places)), key=lambda each: each[1] - each[0])
-    found = [[place for _, place in run] for _, run in runs]
-    return [(run[0], run[-1] + 1) for run in found]
+            memory.put(m, gathered, base, memory.right, state)
+        b.ret_void()
+        found.append(function)
+    return found
 
 
 def _address(m: Vectors, base: Value, place: int) -> Value:

@@ -13,7 +13,7 @@ from virtuall.engine.elementary import Value
 from virtuall.engine.ensemble import MOST_STEPS
 from virtuall.engine.lane_loops import MOST_WRITTEN_OUT, products_of
 from virtuall.engine.lane_memory import memory_of
-from virtuall.engine.lane_stages import store_result, write_stages
+from virtuall.engine.lane_stages import store_result, write_gathers, write_stages
 from virtuall.engine.llvm import (
     DOUBLE,
     NOTHING,
@@ -27,6 +27,7 @@ from virtuall.engine.llvm import (
     loop,
     program_function,
     state_table,
+    word,
 )
 from virtuall.engine.reference import tolerance_scales
 from virtuall.engine.tableau import STAGES, H
@@ -108,24 +109,26 @@ class StepCode:
         return m.spread(m.builder.load(element(m.builder, table, state, DOUBLE), typ=DOUBLE))
 
     def _write_error(self) -> ir.Function:
-        """(memory, inverse tolerance): end of the step and its error."""
+        """(memory, inverse tolerance, states, count): end of the step of some states, and its error."""
         memory = self.memory
-        function, builder, m = self._begin("error", 2)
-        base, tolerance = function.args
+        function, builder = begin_private(self.module, "error", NOTHING, [POINTER, POINTER, POINTER, WORD])
+        base, tolerance, states, count = function.args
+        m = Vectors(builder, self.lanes)
         start = builder.block
         head, body, out = (builder.append_basic_block(name) for name in ("head", "body", "out"))
         builder.branch(head)
         builder.position_at_end(head)
-        state = builder.phi(ir.IntType(64))
+        number = builder.phi(WORD)
         largest, sound = builder.phi(m.real), builder.phi(m.bit)
         for phi, first in (
-            (state, ir.Constant(state.type, 0)),
+            (number, word(0)),
             (largest, m.number(0.0)),
             (sound, m.truth(True)),
         ):
             phi.add_incoming(first, start)
-        builder.cbranch(builder.icmp_signed("<", state, ir.Constant(state.type, self.states)), body, out)
+        builder.cbranch(builder.icmp_signed("<", number, count), body, out)
         builder.position_at_end(body)
+        state = builder.load(element(builder, states, number, WORD), typ=WORD)
         before, last = memory.at(m, base, memory.y, state), memory.stages_of(m, base, STAGES, state)[-1]
         after = m.add(memory.at(m, base, memory.place, state), last)
         weight = method.error_weight(m, before, after, self._constant(m, self.scales, state))
@@ -140,7 +143,7 @@ class StepCode:
         most = m.select(m.lt(largest, share), share, largest)
         largest.add_incoming(m.select(m.lt(most, below), below, most), body)
         sound.add_incoming(m.and_(sound, fine), body)
-        state.add_incoming(builder.add(state, ir.Constant(state.type, 1)), body)
+        number.add_incoming(builder.add(number, word(1)), body)
         builder.branch(head)
         builder.position_at_end(out)
         inverse = m.spread(builder.load(tolerance, typ=DOUBLE))
@@ -236,23 +239,35 @@ class StepCode:
         return function
 
     def _write_stages(self) -> ir.Function:
-        """(memory): the stages, of as few states as will do: a lean way when all that it leaves out is zero."""
+        """(memory, inverse tolerance): stages and error of as few states as will do.
+
+        A lean way when all that it leaves out is zero.
+        """
         blueprint, memory = self.blueprint, self.memory
         products = products_of(blueprint.elimination)
         leans = blueprint.leans if (1 + len(blueprint.leans)) * products <= MOST_WRITTEN_OUT else ()
-        write = partial(write_stages, self.module, memory=memory, lanes=self.lanes, first_step=self.first_step)
+        gather = write_gathers(self.module, memory, self.lanes)
+        write = partial(
+            write_stages,
+            self.module,
+            memory=memory,
+            lanes=self.lanes,
+            first_step=self.first_step,
+            gather=gather,
+            error=self.error,
+        )
         codes = [write(f"lean{k}", lean, loops=False) for k, lean in enumerate(leans)]
         whole = write("whole", blueprint.whole, loops=products > MOST_WRITTEN_OUT)
-        function, builder, m = self._begin("stages")
-        (base,) = function.args
+        function, builder, m = self._begin("stages", 2)
+        base, tolerance = function.args
         for lean, code in zip(leans, codes, strict=True):
             places = [memory.y + k for k in sorted(lean.absent)] + [memory.fixed_at + k for k in lean.guards]
             bits = reduce(m.or_, (m.bits_of(m.load(base, place)) for place in places))
             with builder.if_then(builder.not_(m.any(m.not_(m.eq(bits, m.whole(0)))))):
-                builder.call(code, [base])
+                builder.call(code, [base, tolerance])
                 builder.ret_void()
                 builder.position_at_end(builder.append_basic_block("never"))
-        builder.call(whole, [base])
+        builder.call(whole, [base, tolerance])
         builder.ret_void()
         return function
 
@@ -260,8 +275,7 @@ class StepCode:
         memory = self.memory
         function, builder, m = self._begin("step", 2)
         base, tolerance = function.args
-        builder.call(self.stages, [base])
-        builder.call(self.error, [base, tolerance])
+        builder.call(self.stages, [base, tolerance])
         fixed = element(builder, base, memory.fixed_at, m.real)
         if memory.switches:
             for at_end, places in enumerate(((memory.y, memory.time), (memory.place, memory.later))):

@@ -93,7 +93,7 @@ class LaneCode:
             track = table.row("track", patient, TRACK * self.states)
             for source, target, count in (
                 (element(b, track, self.states, DOUBLE), at.y, self.states),
-                (table.row("fixed", patient, self.fixed), at.fixed_at, self.fixed),
+                (table.row("fixed", patient, self.fixed), at.fixed_at, at.fixed),
                 (table.row("thresholds", patient, self.clocks), at.thresholds, self.clocks),
             ):
                 spread_out(b, source, element(b, memory, target * self.lanes, DOUBLE), lane, count, self.lanes)

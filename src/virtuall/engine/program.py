@@ -56,15 +56,13 @@ def make_program(graph: Graph, outputs: Sequence[int], inputs: Mapping[int, int]
     steps: list[Op] = []
     for node in sorted(needed):
         place[node] = len(steps)
-        name, *rest = graph.ops[node]
+        operation, arguments = graph.ops[node], graph.arguments(node)
         if node in inputs:
             steps.append(("input", inputs[node]))
-        elif name == "symbol":
-            raise KeyError(f"symbol {rest[0]!r} has no input slot")
+        elif operation[0] == "symbol":
+            raise KeyError(f"symbol {operation[1]!r} has no input slot")
         else:
-            steps.append(
-                (name, *(place[a] for a in graph.arguments(node))) if graph.arguments(node) else (name, *rest)
-            )
+            steps.append((operation[0], *[place[each] for each in arguments]) if arguments else operation)
     return Program(tuple(steps), tuple(place[node] for node in outputs))
 
 
