@@ -14,7 +14,7 @@ MARKS = {"V", "M", "D", "A"}
 # Sources that are no publication: the two collections of facts about the model itself, and the assumption.
 SPECIAL = {"structure", "feasibility", "assumption"}
 # A correlation is between two variables: it has no unit.
-WITHOUT_UNIT = {"correlation"}
+WITHOUT_UNIT = {"correlation", "finding"}  # the unit of a finding stands with its name
 # Numbers that say how something is computed or counted, and nothing of medicine: absolute tolerances, where a
 # clone begins to be counted in whole cells, which cycles a table is about, the order of rules.
 SETTINGS = {"scales", "clones", "cycles", "priority"}

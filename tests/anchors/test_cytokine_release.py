@@ -1,12 +1,15 @@
-"""Signs of cytokine release and neurotoxicity after infused cells, before any care, against rows marked calibrate."""
+"""Signs of cytokine release and neurotoxicity after infused cells, under the care of then, beside published rows."""
 
 from __future__ import annotations
+
+import datetime
 
 import numpy as np
 import pytest
 
 import virtuall as va
 
+THEN = datetime.date(2017, 4, 25)  # the rules of the trial's time
 DAYS = 35  # after the cells
 STEP = 0.25  # d
 SIGNS = ["temperature", "map_share", "oxygen_need", "ice_expected", "il6"]
@@ -17,7 +20,7 @@ HYPOTENSION = 65 / 90  # of normal: 65 mmHg of an adult's 90
 def signs() -> dict[str, np.ndarray]:
     """Sign -> patient x time from the infusion of tisagenlecleucel on."""
     patients = va.sample("eliana", 300, seed=21)
-    protocol = va.load_protocol("tisagenlecleucel/relapsed")
+    protocol = va.load_protocol("tisagenlecleucel/relapsed", as_of=THEN)
     result = va.simulate(patients, protocol, days=120, record=[*SIGNS, "I_car", "car_cells"], every=STEP, chart="key")
     recorded = {
         name: result.signals[name].transpose("patient", "time").values for name in (*SIGNS, "I_car", "car_cells")

@@ -53,18 +53,16 @@ def entry_of(model: Model, product: object) -> str:
 
 
 def with_amounts(model: Model) -> dict[str, Product]:
-    """The products of which an amount is in the body: not cells that divide, nor what acts only while it is given."""
-    reads = {name for rate in model.system.rates for name in names_below(model.system, rate)}
-    assert {"graft", "R_conditioning"} <= reads
+    """The products with an amount of their own: no cells, no pool of the body, nothing that acts only while given."""
+    system, graph = model.system, model.system.graph
+    first = {state: graph.value(node) for state, node in zip(system.states, system.initial, strict=True)}
+    fed = {i for i in model.inputs if any(graph.value(graph.derivative(r, i)) == 1.0 for r in system.rates)}
     return {
         name: product
         for name, product in read_products(open_shelf()).items()
-        if product.kind not in ("cells", "graft") and name != "conditioning"
+        if product.kind not in ("cells", "graft")
+        and (first[product.state] == 0.0 if product.state else product.input in fed)
     }
-
-
-def names_below(system: System, node: int) -> set[str]:
-    return set(system.graph.symbols_of(node))
 
 
 def with_balances(model: Model) -> tuple[System, list[Balance]]:
@@ -107,12 +105,12 @@ def with_balances(model: Model) -> tuple[System, list[Balance]]:
 
 
 def typical_amounts() -> dict[str, float]:
-    """The largest amount of each product in any plan, one unit of what no plan holds (ordered by rules of care alone)."""
+    """The largest amount of each product in any plan; one unit of what no plan holds, which rules of care order."""
     largest: dict[str, float] = {}
     for protocol in open_shelf().protocols:
         for row in va.plan(va.load_protocol(protocol), weight=70.0, bsa=1.8).to_dict("records"):
             largest[row["product"]] = max(largest.get(row["product"], 0.0), float(row["amount"]))
-    return {name: 1.0 for name in read_products(open_shelf())} | largest
+    return dict.fromkeys(read_products(open_shelf()), 1.0) | largest
 
 
 class Ward:
@@ -133,7 +131,7 @@ def ward() -> Ward:
 
 
 def test_every_product_has_an_entry(ward: Ward) -> None:
-    assert {each.name for each in ward.balances} == set(ward.products) and len(ward.products) >= 6
+    assert {each.name for each in ward.balances} == set(ward.products) and len(ward.products) >= 11
     assert all(ward.largest[name] > 0 for name in ward.products)
     for each in ward.balances:
         assert each.entry in each.compartments

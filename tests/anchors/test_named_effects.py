@@ -34,7 +34,7 @@ NAMED: dict[str, dict[str, dict[str, str]]] = {
         },
         "B7": {"low white blood cell counts": "low neutrophils", "serious infection": "infection"},
         "B8": {
-            "neurologic problems": "neurologic event",
+            "neurologic problems": "ICANS",
             "seizures": "seizure",
             "trouble speaking": "trouble speaking",
             "passing out": "passing out",
@@ -76,9 +76,9 @@ NAMED: dict[str, dict[str, dict[str, str]]] = {
             "dizziness": "dizziness",
         },
         "D11": {
-            "ICANS, changes in consciousness": "neurologic event",
+            "ICANS, changes in consciousness": "ICANS",
             "headaches": "headache",
-            "confusion or agitation": "confusion or agitation",
+            "confusion or agitation": "ICANS",
             "seizures": "seizure",
             "tremors": "tremor",
             "trouble speaking and understanding": "trouble speaking",
@@ -89,9 +89,9 @@ NAMED: dict[str, dict[str, dict[str, str]]] = {
             "low blood cell counts": "low neutrophils",
             "low blood cell counts, platelets": "low platelets",
             "fatigue": "fatigue",
-            "bruising or bleeding": "bruising or bleeding",
+            "bruising or bleeding": "bleeding",
         },
-        "D14": {"another type of blood cancer": "another blood cancer"},
+        "D14": {"another type of blood cancer": "second cancer"},
     },
 }
 # "The most common side effects are ..."
@@ -185,16 +185,15 @@ def test_the_first_cycle_of_blinatumomab_is_the_worse_one(tables: dict[str, Safe
 
 
 # Published shares of patients (percent) in the first cycle of TOWER (n = 267), in the whole course of INO-VATE
-# (n = 164) and after tisagenlecleucel (n = 79), all read.
+# (n = 164) and after tisagenlecleucel (n = 79), all read. Not here: what follows from the signs of every patient, as
+# fever and low potassium do; of those a trial reports a share, which its table states.
 PUBLISHED = [
-    ("blinatumomab/relapsed", "fever", "first", 55, 267),
     ("blinatumomab/relapsed", "headache", "first", 23, 267),
     ("blinatumomab/relapsed", "swelling", "first", 18, 267),
     ("blinatumomab/relapsed", "rash", "first", 12, 267),
     ("blinatumomab/relapsed", "low neutrophils", "first", 31, 267),
     ("blinatumomab/relapsed", "infusion reaction", "first", 30, 267),
     ("blinatumomab/relapsed", "nausea", "any", 25, 212),
-    ("blinatumomab/relapsed", "low potassium", "any", 23, 212),
     ("blinatumomab/relapsed", "constipation", "any", 20, 212),
     ("inotuzumab/relapsed", "fatigue", "any", 35, 164),
     ("inotuzumab/relapsed", "bleeding", "any", 33, 164),
@@ -205,11 +204,9 @@ PUBLISHED = [
     ("inotuzumab/relapsed", "high bilirubin", "any", 21, 164),
     ("inotuzumab/relapsed", "infusion reaction", "any", 10, 164),
     ("inotuzumab/relapsed", "veno-occlusive disease of the liver", "any", 14, 164),
-    ("tisagenlecleucel/relapsed", "fever", "any", 42, 79),
     ("tisagenlecleucel/relapsed", "headache", "any", 35, 79),
     ("tisagenlecleucel/relapsed", "vomiting", "any", 32, 79),
     ("tisagenlecleucel/relapsed", "fatigue", "any", 23, 79),
-    ("tisagenlecleucel/relapsed", "bruising or bleeding", "any", 32, 79),
 ]
 
 

@@ -50,8 +50,9 @@ class SmallClinic:
         columns = {"age": np.full(n, 40.0)}
         return SimpleNamespace(ids=np.arange(first, first + n), cohort=cohort, seed=seed, columns=columns)
 
-    def load_protocol(self, name: str, library: Any = ()) -> Any:
-        return SimpleNamespace(name=name, title="A protocol", follow_up=10.0, main_products=frozenset())
+    def load_protocol(self, name: str, library: Any = (), *, scales: Any = (), as_of: Any = None) -> Any:
+        said = {"scales": tuple(scales), "as_of": as_of, "main_products": frozenset()}
+        return SimpleNamespace(name=name, title="A protocol", follow_up=10.0, **said)
 
     def simulate(self, patients: Any, protocol: Any, *, days: Any = None, processes: int = 1) -> Any:
         import pandas as pd

@@ -35,7 +35,7 @@ ROWS = {
     "D10": ("car_t", ("fever and chills", "breathing", "nausea", "diarrhea", "muscles or joints", "dizziness")),
     "D11": ("car_t", ("Headache", "consciousness", "agitation", "seizures", "tremor", "speaking", "balance")),
     "D12": ("car_t", ("Serious infections",)),
-    "D13": ("car_t", ("infection", "fatigue", "bruising or bleeding")),
+    "D13": ("car_t", ("infection", "fatigue", "bleeding")),
     "D14": ("car_t", ("another cancer of the blood",)),
     "D15": ("car_t", ("reported", "at once", "medicines that help")),
 }

@@ -107,6 +107,32 @@ def test_events_of_a_kind_and_an_effect_of_that_title_are_one_row(report: Safety
     assert [each.name for each in report.rows] == ["low cells", "reaction", "fever", "release of cytokines"]
 
 
+@pytest.fixture
+def graded(events: pd.DataFrame) -> pd.DataFrame:
+    """The same charts with one syndrome graded on two scales, for patient 4."""
+    more = [
+        (4, 2.0, "crs", "release of cytokines", 1, "grade", "mild scale"),
+        (4, 2.0, "crs", "release of cytokines, strict", 3, "grade", "strict scale"),
+    ]
+    columns = ["patient", "day", "kind", "what", "value", "unit", "rule"]
+    plain = events.astype({"kind": str, "what": str, "unit": str}).assign(rule="")
+    return pd.concat([plain, pd.DataFrame(more, columns=columns)], ignore_index=True)
+
+
+def test_each_scale_has_a_row_of_its_own(outcomes: pd.DataFrame, graded: pd.DataFrame) -> None:
+    found = safety_report(outcomes, graded, TEXT, {"drug"})
+    strict = row(found, "release of cytokines, strict")
+    assert (strict.scale, counts(strict)) == ("strict scale", (1, 1, 1, 0))
+    assert "release of cytokines, strict by strict scale" in " ".join(safety_table(found).split())
+
+
+def test_a_trial_counts_on_its_own_scale(outcomes: pd.DataFrame, graded: pd.DataFrame) -> None:
+    found = safety_report(outcomes, graded, TEXT, {"drug"}, scales=["strict scale"])
+    names = {each.name for each in found.rows}
+    assert "release of cytokines" not in names and {"release of cytokines, strict", "fever", "reaction"} <= names
+    assert [share.count for share in row(found, "release of cytokines, strict").grades] == [0, 0, 1, 0, 0]
+
+
 def test_counts_in_blood_when_worse_than_before(report: SafetyReport) -> None:
     assert counts(row(report, "low cells")) == (2, 1, 1, 1)
 
@@ -159,8 +185,9 @@ def test_the_table_fits_a_terminal(report: SafetyReport) -> None:
     text = safety_table(report)
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "Simulated." in text and "grade 3 and above" in text
-    (line,) = (line for line in text.splitlines() if line.startswith("fever"))
-    assert line.split() == ["fever", "25.0", "(0.6–80.6)", "25.0", "(0.6–80.6)", "25.0", "100"]
+    shares, grades = (line.split() for line in text.splitlines() if line.startswith("fever"))
+    assert shares == ["fever", "25.0", "(0.6–80.6)", "25.0", "(0.6–80.6)", "25.0", "100"]
+    assert grades == ["fever", "0", "0", "25.0", "0", "0"], "once a patient by the worst grade"
 
 
 def test_a_long_name_goes_on(outcomes: pd.DataFrame, events: pd.DataFrame) -> None:

@@ -44,7 +44,7 @@ from virtuall.simulation.result import Result
 COHORT, PROTOCOL, SEED = "adult_relapsed", "blinatumomab/relapsed", 17
 PATIENTS, DAYS, EVERY = 32, 120.0, 5.0
 STORED = Path(__file__).resolve().parent.parent / "data" / "promise_b.json"
-STORED_PATIENTS = 10
+STORED_PATIENTS = 4
 LEVELS = {"x86-64-v2": "sse4.2", "x86-64-v3": "avx2", "x86-64-v4": "avx512f"}
 
 

@@ -64,6 +64,8 @@ def made_trial(replicates: int = 20, size: int = 405, seed: int = 0, share: floa
             "patient": hit,
             "day": rng.uniform(1, 10, hit.size),
             "kind": "crs",
+            "what": "release",
+            "rule": "ctcae_v4_crs",
             "value": rng.choice([1.0, 2.0, 3.0], hit.size, p=[0.5, 0.3, 0.2]),
         }
     )

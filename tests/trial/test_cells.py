@@ -133,7 +133,7 @@ def test_events_since_the_infusion_before_a_transplant_and_by_grade() -> None:
         EventColumn("fever", 1),
         EventColumn("fever", 1, since=since),
         EventColumn("fever", 1, since=since, by=5),
-        EventColumn("fever", 1, since=since, onset=True),
+        EventColumn("fever", 1, since=since, tells="onset"),
         EventColumn("fever", 1, highest=3, since=since),
         EventColumn("fever", 1, before="collected_day"),
         EventColumn("fever", 3, since=since, fatal="leukemia"),
@@ -149,7 +149,7 @@ def test_events_since_the_infusion_before_a_transplant_and_by_grade() -> None:
     assert told[5] == [False] * 5
     assert told[6] == [True, False, False, False, False], "a death of the infused only"
     assert told[7] == [False, False, False, False, True]
-    assert endpoints.event_onset(added, column=wanted[3].name, statistic="median") == 7
+    assert endpoints.event_days(added, column=wanted[3].name, statistic="median") == 7
 
 
 def test_some_events_count_to_the_end() -> None:

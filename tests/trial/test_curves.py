@@ -68,3 +68,20 @@ def test_windows_reductions_and_floors_of_signals() -> None:
         values(signal="y")
     with pytest.raises(InputError, match="between day 5 and 6"):
         values(first=5.0, last=6.0)
+
+
+def test_windows_count_from_a_day_of_each_patient_and_end_when_last_seen() -> None:
+    traces = xr.Dataset(
+        {"x": (("patient", "time"), np.arange(20.0).reshape(4, 5), {"units": "1"})},
+        coords={"time": np.arange(5.0)},
+    )
+    days = {"infused_day": np.array([0.0, 2.0, 2.0, np.nan])}
+    column = SignalColumn("x", "1", 0.5, 1.5, reduce="mean", since="infused_day")
+
+    def values(column: SignalColumn) -> np.ndarray:
+        return signal_columns(traces, [column], days, np.array([4.0, 4.0, 2.5, 4.0]))[column.name]
+
+    np.testing.assert_array_equal(values(column), [1, 8, np.nan, np.nan])
+    np.testing.assert_array_equal(values(column._replace(change=True)), [1, 3, np.nan, np.nan])
+    np.testing.assert_array_equal(values(column._replace(first=9.0, last=10.0)), [np.nan] * 4)
+    assert values(column._replace(reduce="none")).shape == (4, 2)

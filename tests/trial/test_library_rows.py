@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from virtuall.trial.design import load_design
 from virtuall.trial.mapping import check_mapping, read_mapping
 from virtuall.trial.published import read_published
+from virtuall.trial.run import read_rows
 from virtuall.trial.scoring import check_units
 
 TRIALS = Path(str(files("virtuall"))) / "library" / "trials"
 CELLS = ("eliana", "zuma3", "felix")
-FOLDERS = ("tower", "inovate", *CELLS, "pooled_relapsed", "pk_label", "ino_pk", "mt103_202_pd", "nhl_il6")
+POOLED = ("pooled_relapsed", "label_blinatumomab", "pooled_tisagenlecleucel")
+FOLDERS = ("tower", "inovate", *CELLS, "cibmtr_tisa", *POOLED, "pk_label", "ino_pk", "mt103_202_pd", "nhl_il6")
 TARGETS = Path(__file__).parents[3] / "shared" / "evidence" / "targets.csv"
 
 
@@ -51,8 +54,37 @@ def test_trials_of_cells_keep_both_denominators(name: str) -> None:
     assert any(row.endpoint == "happened_share" and not row.since for row in rows)
 
 
-def test_what_only_validates_is_told_so() -> None:
-    assert {row.use for row in read_published(TRIALS / "felix" / "published.csv")} == {"validate"}
+@pytest.mark.parametrize("name", ["felix", "cibmtr_tisa"])
+def test_what_only_validates_is_told_so(name: str) -> None:
+    assert {row.use for row in read_published(TRIALS / name / "published.csv")} == {"validate"}
+
+
+def computed(name: str) -> set[str]:
+    return {target for row in read_mapping(TRIALS / name / "endpoints.toml").rows for target in row.targets}
+
+
+def test_the_toxicity_that_must_hold_is_computed() -> None:
+    """Every scored row about support, cytokine release and ICANS but dialysis, and what has a broad definition."""
+    assert {f"T{n:04d}" for n in (*range(674, 693), *range(694, 701), 703, 704)} <= computed("eliana")
+    assert {f"T{n:04d}" for n in (*range(954, 961), *range(963, 970))} <= computed("pooled_tisagenlecleucel")
+    assert {f"T{n:04d}" for n in range(946, 954)} <= computed("zuma3")
+    assert {"T0883", "T0884", "T0885", "T0892"} <= computed("felix")
+    assert {f"T{n:04d}" for n in range(929, 946)} <= computed("cibmtr_tisa")
+    assert {"T0082", "T0086", "T0088", "T0120", "T0122", "T0150", "T0156"} <= computed("tower")
+    assert {f"T{n:04d}" for n in (*range(433, 448), 484, 485, 497, *range(560, 564))} <= computed("inovate")
+
+
+@pytest.mark.parametrize("name", ["tower", "inovate", *CELLS, "cibmtr_tisa"])
+def test_every_event_on_a_scale_is_graded_on_one_that_exists(name: str) -> None:
+    from virtuall.clinic.grading import load_scale
+    from virtuall.model.shelf import open_shelf
+
+    shelf, design = open_shelf(), load_design(name)
+    rows = [row for each in (name, *design.also_scored) for row in read_rows(each).mapped.rows]
+    for column in (column for row in rows for column in row.events if column.scale and column.kind != "care"):
+        assert load_scale(column.scale, shelf).of == column.kind
+    for scale in (*design.scales, *(scale for arm in design.arms for scale in arm.scales)):
+        assert load_scale(scale, shelf).of in {column.kind for row in rows for column in row.events}
 
 
 @pytest.mark.skipif(not TARGETS.exists(), reason="the collected evidence lies beside the repository only")

@@ -14,12 +14,13 @@ from virtuall.trial.run import TrialResult, run_trial
 
 @pytest.fixture(scope="module")
 def result() -> TrialResult:
-    return run_trial("tower", seed=1, replicates=8, processes=2, resamples=50)
+    return run_trial("tower", seed=1, replicates=2, processes=2, resamples=20)
 
 
+@pytest.mark.slow
 def test_a_small_trial_computes_every_row_it_promises(result: TrialResult) -> None:
     assert result.failed == 0
-    assert result.patients == 8 * 405
+    assert result.patients == 2 * 405
     rows = {row.target: row for row in result.rows}
     for target in ("T0039", "T0040", "T0041", "T0042", "T0047", "T0048", "T0049", "T0058", "T0059", "T0062"):
         row = rows[target]
@@ -30,9 +31,10 @@ def test_a_small_trial_computes_every_row_it_promises(result: TrialResult) -> No
     assert (answered["response_cycle"] >= 1).all() and (answered["response_level"] != "none").all()
 
 
+@pytest.mark.slow
 def test_replicates_do_not_depend_on_their_number_or_the_processes(result: TrialResult) -> None:
-    few = run_trial("tower", seed=1, replicates=2, processes=1, resamples=0)
-    same = result.outcomes[result.outcomes["replicate"] < 2]
+    few = run_trial("tower", seed=1, replicates=1, processes=1, resamples=0)
+    same = result.outcomes[result.outcomes["replicate"] < 1]
     a, b = (frame.sort_values("patient").reset_index(drop=True) for frame in (few.outcomes, same))
     pd.testing.assert_frame_equal(a, b, check_exact=True)
 

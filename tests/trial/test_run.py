@@ -60,13 +60,11 @@ def fake_simulate(patients: Any, protocol: Any, **options: Any) -> SimpleNamespa
     answered = ids[responds]
     events = pd.concat(
         [
-            pd.DataFrame({"patient": ids[::7], "day": 3.0, "kind": "crs", "what": "crs", "value": 3.0, "cycle": 1}),
-            pd.DataFrame(
-                {"patient": answered, "day": 30.0, "kind": "response", "what": "CR", "value": 0.0, "cycle": 1}
-            ),
+            pd.DataFrame({"patient": ids[::7], "day": 3.0, "kind": "crs", "rule": "ctcae_v4_crs", "value": 3.0}),
+            pd.DataFrame({"patient": answered, "day": 30.0, "kind": "response", "what": "CR", "value": 0.0}),
         ],
         ignore_index=True,
-    )
+    ).assign(cycle=1)
     names, times = options.get("record") or (), options.get("times", np.arange(2.0))
     units = {"cd8_blood": "cell/uL", "b_cells_blood": "cell/uL"}
     signals = xr.Dataset(
@@ -83,7 +81,7 @@ def _trace(ids: np.ndarray, seed: int, times: np.ndarray) -> np.ndarray:
     return level[:, None] * 0.5 ** (np.maximum(times - 7, 0) * 12)[None, :]
 
 
-def fake_protocol(name: str, library: Any = ()) -> SimpleNamespace:
+def fake_protocol(name: str, library: Any = (), scales: Any = (), as_of: Any = None) -> SimpleNamespace:
     level = SimpleNamespace(given=lambda weight, bsa, light, luck: np.full(bsa.shape, 28.0))
     cycle = SimpleNamespace(steps=[SimpleNamespace(levels=(0,))], infusion=7.0)
     regimen = SimpleNamespace(levels=[level], cycles=[cycle], start=0.0, light_below=0.0)

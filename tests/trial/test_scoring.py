@@ -86,7 +86,7 @@ def test_tower_on_a_made_up_trial(cut: Trial) -> None:
     assert rows["TOWER-untreated-chemotherapy"].simulated == pytest.approx(18.7, abs=2)
     assert 3 < (rows["T0048"].simulated or 0) < 9
     assert rows["T0086"].simulated is None
-    assert "no event of the kind 'neurologic_event'" in rows["T0086"].note
+    assert "no event of the kind 'neurologic on ctcae_v4_encephalopathy'" in rows["T0086"].note
     assert rows["T0070"].note.startswith("not simulated yet: adverse events of every kind")
     for target in ("T0041", "T0047", "T0049", "T0054"):
         assert rows[target].width_ratio == pytest.approx(1.0, abs=0.45), "only sampling varies in this trial"

@@ -41,6 +41,9 @@ def compare(
         typer.Option("--library-b", metavar="DIR", help="A folder of texts laid over all of it for B only."),
     ] = None,
     as_of: AsOfOption = None,
+    as_of_b: Annotated[
+        str | None, typer.Option("--as-of-b", metavar="DATE", help="The rules of another day for B (YYYY-MM-DD).")
+    ] = None,
     off_label: OffLabelOption = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page of the comparison.")] = None,
     json: JsonOption = False,
@@ -48,7 +51,8 @@ def compare(
     """Compare two protocols on the same patients.
 
     Paired differences, A minus B, with 95 % intervals: response, survival, relapse, toxicity, care. For a changed
-    rule name the same protocol twice, and with --library-b the folder that holds the changed text.
+    rule name the same protocol twice, and with --library-b the folder that holds the changed text. --as-of and
+    --as-of-b take the rules of care of other days.
     """
     check_least("the number of patients", n, 2)
     check_least("the seed", seed, 0)
@@ -58,12 +62,14 @@ def compare(
     from virtuall.cli.library import open_library
     from virtuall.store import check_memory
 
-    open_library(library).cohort(cohort)  # texts in the place of shipped ones are said; those of B in the comparison
+    shelf = open_library(library)
+    shelf.cohort(cohort)  # texts in the place of shipped ones are said; those of B in the comparison
     if not off_label:
         over_b = [*(library or []), *(library_b or [])]
         for protocol, folders in ((a, library or []), (b, over_b)):
             _check_ages(protocol, folders, cohort, n, seed, as_of)
     check_memory(n * _BYTES_OF_PATIENT)
+    from virtuall.report.explain import day_of
     from virtuall.trial.comparison_run import compare as compare_protocols
 
     try:
@@ -77,6 +83,8 @@ def compare(
             processes=processes,
             library=library or (),
             library_b=library_b or (),
+            as_of=None if as_of is None else day_of(as_of, shelf),
+            as_of_b=None if as_of_b is None else day_of(as_of_b, shelf),
         )
     except KeyboardInterrupt:
         remark("Stopped: a comparison is kept only when it is whole; nothing was written.")

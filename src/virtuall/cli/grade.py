@@ -66,7 +66,7 @@ def read_csv(file: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        When the file is missing, empty, no text, or has a row of another length.
+        When the file is missing, empty, no text, or has a row longer than its first, or cells below no header.
     """
     import pandas as pd
 
@@ -74,15 +74,32 @@ def read_csv(file: Path) -> pd.DataFrame:
     from virtuall.texts.file import read_text
 
     try:
-        read_text(file)
+        text = read_text(file)
     except TextError as error:
         raise InputError(error.problem, given=error.given, allowed=error.allowed, where=str(file)) from None
+    if "\0" in text:
+        raise InputError("this is no text: it holds a byte 0", where=str(file))
     try:
-        return pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig")
+        # The header is a row like the others: pandas would rename what stands twice, and shift rows that are longer.
+        cells = pd.read_csv(
+            file, header=None, dtype=str, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig"
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(
             "this is no table of comma-separated values", given=str(error).strip(), where=str(file)
         ) from None
+    grid = cells.to_numpy(dtype=object)
+    names = [_said(cell) for cell in grid[0]]
+    kept = [place for place, name in enumerate(names) if name or any(map(_said, grid[1:, place]))]
+    nameless = [place + 1 for place in kept if not names[place]]
+    if nameless:
+        raise InputError("a column without a name", given=f"column {nameless[0]}", where=str(file))
+    return pd.DataFrame(grid[1:, kept], columns=[names[place] for place in kept])
+
+
+def _said(cell: object) -> str:
+    """What a cell says; one that a short row lacks says nothing."""
+    return cell.strip() if isinstance(cell, str) else ""
 
 
 def _units(given: list[str]) -> dict[str, str]:

@@ -21,16 +21,22 @@ from virtuall.cli.options import (
     check_least,
     check_positive,
 )
-from virtuall.cli.output import NOTICE, print_json, remark
+from virtuall.cli.output import NOTICE, frame_rows, print_json, remark
 from virtuall.core.errors import VirtuallError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from virtuall.model.shelf import Shelf
     from virtuall.simulation.protocol import Protocol
     from virtuall.store import Run
 
 # Patients that are simulated, held in memory and written together. The results do not depend on it.
 CHUNK = 2000
+ScaleOption = Annotated[
+    list[str] | None,
+    typer.Option("--scale", metavar="S", help="Grade on this scale too, beside the clinic's own; may be repeated."),
+]
 # What a patient takes in memory beside the recorded signals: state, parameters, chart, the copies on the way.
 _BYTES_OF_PATIENT = 60_000
 _BYTES_OF_VALUE = 8
@@ -63,6 +69,8 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in DIR.")] = False,
     as_of: AsOfOption = None,
     off_label: OffLabelOption = False,
+    scale: ScaleOption = None,
+    rules: Annotated[bool, typer.Option("--rules", help="Say which rules were followed, and by how many.")] = False,
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -79,29 +87,37 @@ def run(
     shelf = open_library(library)
     shelf.protocol(protocol)
     shelf.cohort(cohort)
+    from virtuall.report.explain import day_of
     from virtuall.simulation.protocol import load_protocol
 
-    text = load_protocol(protocol, library=library or ())
+    day = None if as_of is None else day_of(as_of, shelf)
+    text = load_protocol(protocol, library=library or (), scales=scale or (), as_of=day)
     check_room(out, n, text, days)
     if not off_label:
         refuse_ages_off_label(shelf, text, cohort, n, seed, as_of, library or [])
     from virtuall.store import create
     from virtuall.store import resume as resume_run
 
-    run = describe(shelf, protocol, cohort, n, seed, days)
+    run = describe(shelf, text, cohort, n, seed, days)
     if resume:
         numbers: Sequence[int] = resume_run(out, run)
     else:
         create(out, run, force)
         numbers = range(run.chunk_count)
     tally = _run_chunks(out, run, numbers, text, days, processes, library or [])
+    followed = _followed(out, text) if rules else None
     if json:
-        print_json(_summary(out, run, tally))
-    else:
-        print(_sentences(out, run, tally))
+        counted = {} if followed is None else {"rules": frame_rows(followed)}
+        print_json(_summary(out, run, tally) | counted)
+        return
+    print(_sentences(out, run, tally))
+    if followed is not None:
+        from virtuall.report.rule_coverage import coverage_table
+
+        print("\n" + coverage_table(followed), end="")
 
 
-def describe(shelf: Shelf, protocol: str, cohort: str, n: int, seed: int, days: float | None) -> Run:
+def describe(shelf: Shelf, protocol: Protocol, cohort: str, n: int, seed: int, days: float | None) -> Run:
     """What decides the content of the result folder."""
     from importlib.metadata import version
 
@@ -110,12 +126,16 @@ def describe(shelf: Shelf, protocol: str, cohort: str, n: int, seed: int, days: 
     return Run(
         seed=seed,
         cohort=cohort,
-        protocol=protocol,
+        protocol=protocol.name,
         n=n,
         chunk_size=min(n, CHUNK),
         fingerprint=fingerprint(shelf),
         versions={name: version(name) for name in ("virtuall", "numpy", "llvmlite")},
-        settings={"days": days},
+        settings={
+            "days": days,
+            "scales": list(protocol.scales),
+            "as_of": None if protocol.as_of is None else protocol.as_of.isoformat(),
+        },
     )
 
 
@@ -188,6 +208,14 @@ def _run_chunks(
             close(out, "failed")
         raise
     return tally
+
+
+def _followed(out: Path, protocol: Protocol) -> pd.DataFrame:
+    """Which rules of the protocol were followed in the stored charts."""
+    from virtuall.report.rule_coverage import rule_coverage
+    from virtuall.store import read
+
+    return rule_coverage(read(out, signals=False).events, protocol.rules)
 
 
 def _count(tally: Tally, outcomes: Any) -> None:

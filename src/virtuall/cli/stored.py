@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,12 @@ def stored_result(folder: Path, library: Sequence[Path] = (), signals: bool = Tr
             "rtol": WORKING_TOLERANCE,
         },
         patients=sample(run.cohort, run.n, run.seed, library=library)[ids],
-        protocol=load_protocol(run.protocol, library=library),
+        protocol=load_protocol(
+            run.protocol,
+            library=library,
+            scales=run.settings.get("scales", ()),
+            as_of=None if run.settings.get("as_of") is None else date.fromisoformat(run.settings["as_of"]),
+        ),
         realized=stored.realized,
     )
 

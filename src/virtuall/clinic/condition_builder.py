@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from virtuall.clinic.condition_program import (
     ConditionProgram,
@@ -104,6 +105,7 @@ class Builder:
     def program(self, outputs: Sequence[str]) -> ConditionProgram:
         """Lay the nodes out; `outputs` are the rows of the conditions."""
         self._prune(outputs)
+        self._numbers = dict(sorted(self._numbers.items(), key=lambda item: item[1].operation != "read"))
         places = {text: place for place, text in enumerate(self._numbers)}
         order = sorted(self._truths, key=self._neighborhood)
         rows = {text: row for row, text in enumerate(order)}
@@ -117,24 +119,20 @@ class Builder:
         for texts in self._groups(order):
             nodes = [self._truths[text] for text in texts]
             first, node = rows[texts[0]], nodes[0]
-            if node.operation.endswith(" constant"):
-                bounds = np.array([each.constant for each in nodes])
-                thresholds.append(
-                    ThresholdStep(node.operation.partition(" ")[0], places[node.inputs[0]], bounds, first)
-                )
-            elif node.operation == "held":
+            if node.operation == "held":
                 logic += [
                     HeldStep(rows[each.inputs[0]], each.constant, text, rows[text])
                     for text, each in zip(texts, nodes, strict=True)
                 ]
-            elif node.depth:
-                inputs = np.array([[rows[i] for i in each.inputs] for each in nodes], np.int64)
+                continue
+            inputs = _lines([[(rows if node.depth else places)[i] for i in each.inputs] for each in nodes])
+            if node.depth:
                 logic.append(LogicStep(node.operation, inputs, first))
+            elif node.operation.endswith(" constant"):
+                bounds = np.array([each.constant for each in nodes])
+                thresholds.append(ThresholdStep(node.operation.partition(" ")[0], inputs[:, 0], bounds, first))
             else:
-                leaves += [
-                    LeafStep(each.operation, tuple(places[i] for i in each.inputs), each.name, rows[text])
-                    for text, each in zip(texts, nodes, strict=True)
-                ]
+                leaves.append(LeafStep(node.operation, inputs, tuple(each.name for each in nodes), first))
         return ConditionProgram(
             columns=tuple(n.name for n in self._numbers.values() if n.operation == "read"),
             events=self._events(),
@@ -167,14 +165,13 @@ class Builder:
         self._truths = {text: node for text, node in self._truths.items() if text in truths}
         self._numbers = {text: node for text, node in self._numbers.items() if text in numbers}
 
-    def _neighborhood(self, text: str) -> tuple[int, str, str, int]:
-        """What rows must share to be made in one call."""
+    def _neighborhood(self, text: str) -> tuple[int, str, int]:
+        """What rows must share to be made in one call; of how many they are made may differ by less than twice."""
         node = self._truths[text]
-        column = node.inputs[0] if node.operation.endswith(" constant") else ""
-        return node.depth, node.operation, column, len(node.inputs)
+        return node.depth, node.operation, (len(node.inputs) - 1).bit_length()
 
     def _groups(self, order: Sequence[str]) -> list[list[str]]:
-        groups: dict[tuple[int, str, str, int], list[str]] = {}
+        groups: dict[tuple[int, str, int], list[str]] = {}
         for text in order:
             groups.setdefault(self._neighborhood(text), []).append(text)
         return list(groups.values())
@@ -206,3 +203,10 @@ class Builder:
     def _truth(self, text: str, node: _Truth) -> str:
         self._truths.setdefault(text, node)
         return text
+
+
+def _lines(inputs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """As a table; a shorter line repeats its last."""
+    longest = max(len(line) for line in inputs)
+    lines = [[*line, *[line[-1]] * (longest - len(line))] if line else [] for line in inputs]
+    return np.array(lines, np.int64).reshape(len(lines), longest)

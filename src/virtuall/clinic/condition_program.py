@@ -1,14 +1,15 @@
 """Array programs of conditions: every step is one NumPy call over all patients whose round it is.
 
 A condition is true, false or unknown. The compiler splits that into plain truth values: is it true, is it
-false. So a program knows only true and false. Like comparisons stand in neighboring rows and are made in one
-call, and so are logical steps of one kind and depth: many rules cost hardly more calls than a few.
+false. So a program knows only true and false. Comparisons of one kind stand in neighboring rows and are made in
+one call, and so are logical steps of one kind and depth: many rules cost hardly more calls than a few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ _COMPARE: dict[str, np.ufunc] = {
 }
 _EDGES = "true before"
 # Patients worked on at once: the truth values of some hundred conditions then stay in the processor's cache.
-_BLOCK = 4096
+_BLOCK = 2048
 
 
 @dataclass(frozen=True)
@@ -43,27 +44,31 @@ class NumberStep:
 
 @dataclass(frozen=True)
 class ThresholdStep:
-    """One column of numbers compared with several constants: rows first, first + 1, ..."""
+    """Rows first, first + 1, ...: each compares a column of numbers with a constant."""
 
     operator: str
-    column: int
+    columns: Rows
     thresholds: Floats
     first: int
 
 
 @dataclass(frozen=True)
 class LeafStep:
-    """One row of truth values straight from numbers (``known``, a comparison of two columns) or an event."""
+    """Rows first, first + 1, ...: straight from the numbers of a line of `inputs` (``known``, a comparison of two
+    columns), or each from an event of `names`."""
 
     operation: str
-    inputs: tuple[int, ...]
-    name: str
-    row: int
+    inputs: Rows
+    names: tuple[str, ...]
+    first: int
 
 
 @dataclass(frozen=True)
 class LogicStep:
-    """Rows first, first + 1, ...: each joins the rows of a line of `inputs` by ``and``, ``or`` or ``not``."""
+    """Rows first, first + 1, ...: each joins the rows of a line of `inputs` by ``and``, ``or`` or ``not``.
+
+    A line that joins fewer rows than another repeats its last.
+    """
 
     operation: str
     inputs: Rows
@@ -91,7 +96,7 @@ class ConditionProgram:
     categories : frozenset of str
         The columns that hold codes.
     numbers, thresholds, leaves, logic : tuple of steps
-        The program, in order.
+        The program, in order; the first numbers are the `columns`.
     outputs : int64 array
         The truth row of each condition, in the order in which they were given.
     rows : int
@@ -154,19 +159,18 @@ class ConditionProgram:
         """
         index = np.asarray(index, np.int64)
         due = len(index)
-        day = np.broadcast_to(np.asarray(time, np.float64), (due,))
-        seen = {name: self._column(name, snapshot, due) for name in self.columns}
+        day = np.asarray(time, np.float64)
+        if day.shape != (due,):
+            day = np.broadcast_to(day, (due,))
+        seen = [self._column(name, snapshot, due) for name in self.columns]
         events = {name: self._event(name, happened, due) for name in self.events}
+        if due <= _BLOCK:
+            return self._block(memory, index, day, seen, events)
         result = np.empty((len(self.outputs), due), bool)
         for start in range(0, due, _BLOCK):
             part = slice(start, start + _BLOCK)
-            result[:, part] = self._block(
-                memory,
-                index[part],
-                day[part],
-                {name: values[part] for name, values in seen.items()},
-                {name: values[part] for name, values in events.items()},
-            )
+            happening = {name: these[part] for name, these in events.items()}
+            result[:, part] = self._block(memory, index[part], day[part], [each[part] for each in seen], happening)
         return result
 
     def risen(self, memory: Memory, index: Rows, truth: Truths) -> Truths:
@@ -176,13 +180,18 @@ class ConditionProgram:
         """
         return remember.risen(memory, _EDGES, np.asarray(index, np.int64), truth)
 
-    def _column(self, name: str, snapshot: Mapping[str, ArrayLike], due: int) -> Floats:
+    @cached_property
+    def _coded(self) -> tuple[int, ...]:
+        """Places of the categories."""
+        return tuple(place for place, name in enumerate(self.columns) if name in self.categories)
+
+    def _column(self, name: str, snapshot: Mapping[str, ArrayLike], due: int) -> NDArray[Any]:
         if name not in snapshot:
             raise InputError("the snapshot lacks an observation of the rules", given=name, allowed=snapshot)
-        values = np.asarray(snapshot[name], np.float64)
+        values = np.asarray(snapshot[name])
         if values.shape != (due,):
             raise InputError(f"the observation {name} must have shape ({due},)", given=values.shape)
-        return np.where(values < 0, np.nan, values) if name in self.categories else values
+        return values
 
     def _event(self, name: str, happened: Mapping[str, ArrayLike], due: int) -> Truths:
         values = np.asarray(happened[name], bool) if name in happened else np.zeros(due, bool)
@@ -195,27 +204,31 @@ class ConditionProgram:
         memory: Memory,
         rows: Rows,
         time: Floats,
-        seen: Mapping[str, Floats],
+        seen: Sequence[NDArray[Any]],
         events: Mapping[str, Truths],
     ) -> Truths:
+        values = np.empty((len(self.numbers), len(rows)))
+        if seen:
+            values[: len(seen)] = seen
+        for place in self._coded:
+            values[place][values[place] < 0] = np.nan
         with np.errstate(invalid="ignore", over="ignore"):
-            values: list[Floats] = []
-            for step in self.numbers:
-                inputs = [values[i] for i in step.inputs]
-                values.append(_number(step, inputs, memory, rows, time, seen, events))
+            for place in range(len(self.columns), len(self.numbers)):
+                step = self.numbers[place]
+                values[place] = _number(step, [values[i] for i in step.inputs], memory, rows, time, events)
         truths = np.empty((self.rows, len(rows)), bool)
         for group in self.thresholds:
-            out = truths[group.first : group.first + len(group.thresholds)]
-            _COMPARE[group.operator](values[group.column], group.thresholds[:, None], out=out)
+            out = truths[group.first : group.first + len(group.columns)]
+            _COMPARE[group.operator](values.take(group.columns, axis=0), group.thresholds[:, None], out=out)
         for leaf in self.leaves:
-            truths[leaf.row] = _leaf(leaf, [values[i] for i in leaf.inputs], events)
+            truths[leaf.first : leaf.first + len(leaf.inputs)] = _leaf(leaf, values, events)
         for deed in self.logic:
             if isinstance(deed, HeldStep):
                 now = truths[deed.input]
                 truths[deed.row] = remember.held(memory, deed.key, rows, time, now, deed.window)
             else:
-                _join(deed, truths)
-        return truths[self.outputs]
+                truths[deed.first : deed.first + len(deed.inputs)] = _join(deed, truths)
+        return truths.take(self.outputs, axis=0)
 
 
 def _number(
@@ -224,15 +237,12 @@ def _number(
     memory: Memory,
     rows: Rows,
     time: Floats,
-    seen: Mapping[str, Floats],
     events: Mapping[str, Truths],
-) -> Floats:
+) -> Floats | float:
     key, window = step.key, step.constant
     match step.operation:
-        case "read":
-            return seen[step.name]
         case "constant":
-            return np.array(step.constant)
+            return step.constant
         case "+":
             return inputs[0] + inputs[1]
         case "-":
@@ -260,21 +270,17 @@ def _number(
     raise AssertionError(step.operation)
 
 
-def _leaf(step: LeafStep, inputs: list[Floats], events: Mapping[str, Truths]) -> Truths:
-    match step.operation:
-        case "happened":
-            return events[step.name]
-        case "known":
-            return ~np.isnan(inputs[0])
-        case operator:
-            return np.asarray(_COMPARE[operator](inputs[0], inputs[1]))
+def _leaf(step: LeafStep, values: Floats, events: Mapping[str, Truths]) -> Truths:
+    if step.operation == "happened":
+        return np.array([events[name] for name in step.names])
+    first = values.take(step.inputs[:, 0], axis=0)
+    if step.operation == "known":
+        return ~np.isnan(first)
+    return np.asarray(_COMPARE[step.operation](first, values.take(step.inputs[:, 1], axis=0)))
 
 
-def _join(step: LogicStep, truths: Truths) -> None:
-    result = truths[step.inputs[:, 0]]
+def _join(step: LogicStep, truths: Truths) -> Truths:
+    joined = truths.take(step.inputs, axis=0)
     if step.operation == "not":
-        np.logical_not(result, out=result)
-    join = np.logical_and if step.operation == "and" else np.logical_or
-    for place in range(1, step.inputs.shape[1]):
-        join(result, truths[step.inputs[:, place]], out=result)
-    truths[step.first : step.first + len(result)] = result
+        return ~joined[:, 0]
+    return np.asarray((np.logical_and if step.operation == "and" else np.logical_or).reduce(joined, axis=1))

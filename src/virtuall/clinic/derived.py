@@ -131,6 +131,11 @@ class Step:
             return self._program.columns
         return tuple(dict.fromkeys(_names(self.derived.conditions[0].expression)))
 
+    @property
+    def remembers(self) -> bool:
+        """Whether what was before counts."""
+        return self._program is not None and (bool(self._program.memories) or self.derived.way in ("run", "days"))
+
     def memory(self, patients: int) -> Memory:
         """What it remembers about patients of whom nothing is known yet."""
         if self._program is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from virtuall.clinic.finding import Finding, read_finding
+from virtuall.clinic.graded import Graded, read_graded
 from virtuall.core.arithmetic import exp
 from virtuall.core.counts import poisson
 from virtuall.core.random import keyed_uniform, keys
@@ -17,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ANCHORS = ("enrollment", "collection", "product ready", "cycle start", "infusion end", "remission", "next line")
 TIMES = ("treatment", "remission", "alive")
+PLACES = ("anywhere", "ward", "outside")
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Observable:
     """One thing that is measured.
 
     ``noise`` is the standard deviation of the log of one measurement; ``read`` the number of cells that are counted
-    (0: not a count); below ``limit`` a result reads 0; above ``highest`` it reads ``highest``.
+    (0: not a count); below ``limit`` a result reads 0; above ``highest`` it reads ``highest``; it is told in whole
+    ``step`` (0: as it is).
     """
 
     name: str
@@ -34,12 +39,16 @@ class Observable:
     limit: float
     highest: float
     read: float
+    step: float
     doc: str
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a set of observables is sampled: an offset after an anchor, perhaps again and again."""
+    """When a set of observables is sampled: an offset after an anchor, perhaps again and again.
+
+    ``where`` is one of `PLACES`: what is due elsewhere is left out, and goes on where it belongs.
+    """
 
     name: str
     observables: tuple[str, ...]
@@ -49,15 +58,27 @@ class Schedule:
     times: int
     during: str
     result_after: float
+    where: str
 
 
 @dataclass(frozen=True)
 class Monitoring:
-    """A text of monitoring."""
+    """A text of monitoring: what is measured, when, what is found and graded from it; and when it was in use."""
 
     title: str
     observables: tuple[Observable, ...]
     schedules: tuple[Schedule, ...]
+    findings: tuple[Finding, ...] = ()
+    graded: tuple[Graded, ...] = ()
+    valid_from: datetime.date | None = None
+    valid_to: datetime.date | None = None
+
+    def valid_on(self, day: datetime.date | None) -> bool:
+        """Whether it was in use on a day; without a day, whether no last one is known."""
+        if day is None:
+            return self.valid_to is None
+        started = self.valid_from is None or self.valid_from <= day
+        return started and (self.valid_to is None or day <= self.valid_to)
 
 
 def read_monitoring(path: Path) -> Monitoring:
@@ -68,7 +89,13 @@ def read_monitoring(path: Path) -> Monitoring:
         observables = tuple(_observable(each) for each in text.named("observable").values())
         names = tuple(each.name for each in observables)
         return Monitoring(
-            head.text("title"), observables, tuple(_schedule(each, names) for each in text.tables("schedule"))
+            head.text("title"),
+            observables,
+            tuple(_schedule(each, names) for each in text.tables("schedule")),
+            tuple(read_finding(each) for each in text.named("finding").values()),
+            tuple(read_graded(each) for each in text.named("graded").values()),
+            head.date("valid_from", default=None),
+            head.date("valid_to", default=None),
         )
 
 
@@ -82,6 +109,7 @@ def _observable(table: Table) -> Observable:
         table.amount("limit", unit, default=0.0),
         table.amount("highest", unit, default=np.inf),
         table.amount("read", "1", default=0.0),
+        table.amount("step", unit, low=0, default=0.0),
         table.text("doc"),
     )
 
@@ -96,6 +124,7 @@ def _schedule(table: Table, names: tuple[str, ...]) -> Schedule:
         table.integer("times", low=1, default=2**31),
         table.choice("during", TIMES),
         table.days("result_after", low=0),
+        table.choice("where", PLACES, default=PLACES[0]),
     )
 
 
@@ -107,7 +136,7 @@ class Laboratory:
     ----------
     measures : bool[S, K]
         The schedule measures the observable.
-    noise, limit, highest, read : float64[K]
+    noise, limit, highest, read, step : float64[K]
         As of `Observable`.
     purposes, counts : tuple of str
         Purposes of the draws of noise and of counts, schedule by schedule.
@@ -118,6 +147,7 @@ class Laboratory:
     limit: Floats
     highest: Floats
     read: Floats
+    step: Floats
     purposes: tuple[str, ...]
     counts: tuple[str, ...]
 
@@ -133,6 +163,7 @@ def laboratory_of(monitoring: Monitoring) -> Laboratory:
         np.array([each.limit for each in observables]),
         np.array([each.highest for each in observables]),
         np.array([each.read for each in observables]),
+        np.array([each.step for each in observables]),
         purposes,
         tuple(f"{purpose}, count" for purpose in purposes),
     )
@@ -168,4 +199,7 @@ def measured(
         draw = keyed_uniform(key, patients[counted], occurrence[counted])
         cells = read[counted]
         reported[counted] = poisson(reported[counted] * cells, draw) / cells  # cells found among those read
+    step = laboratory.step[place]
+    told = np.flatnonzero(step > 0)
+    reported[told] = np.rint(reported[told] / step[told]) * step[told]
     return np.where(reported < laboratory.limit[place], 0.0, reported)

@@ -110,10 +110,8 @@ def settle(fired: Truths, rules: Sequence[Rule], ranking: Sequence[str] = RANKIN
     stands = fired.copy()
     overruled_by = np.full(fired.shape, -1, np.int64)
     winners: dict[str, NDArray[np.int64]] = {}
-    ranked = [place for place, rule in enumerate(rules) if rule.action in ranking]
+    ranked = [place for place in np.flatnonzero(fired.any(axis=1)).tolist() if rules[place].action in ranking]
     for place in sorted(ranked, key=lambda p: (ranking.index(rules[p].action), -rules[p].priority, p)):
-        if not fired[place].any():
-            continue
         winner = winners.setdefault(rules[place].what, np.full(fired.shape[1], -1, np.int64))
         beaten = fired[place] & (winner >= 0)
         overruled_by[place, beaten] = winner[beaten]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.grading import Needed, Scale
 from virtuall.clinic.sign import MULTIPLE, Sign, in_base, rounded, spelling_of, unit_of_header
-from virtuall.core.errors import InputError, nearest
+from virtuall.core.errors import InputError, UnitError, nearest
 from virtuall.core.units import unit as read_unit
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ TIMES = ("day", "time")
 # Likeness from which a column counts as misspelled; below it is one of the reader's own.
 _ALIKE = 0.75
 _UNKNOWN = {"", "na", "nan", "null", "n/a", "unknown", "."}  # "none" is a word of categories
+# Days beyond it are dates, or slips of the pen; a life is shorter.
+_LONGEST = 50_000
+# Signs of units that a keyboard may have.
+_KEYS = str.maketrans({"°": "deg", "µ": "u", "μ": "u"})
 _YES, _NO = {"1", "1.0", "true", "yes", "y"}, {"0", "0.0", "false", "no", "n"}
 
 
@@ -83,7 +87,7 @@ def read_table(
     _refuse_misspelled(columns, absent, signs, time, where)
     _refuse_missing(columns, scales, where)
     _refuse_units(units, {*columns} & {*signs, time}, where)
-    said |= units
+    said |= {name: unit.translate(_KEYS) for name, unit in units.items()}
     values, held = {}, {}
     for name in wanted:
         if name in columns:
@@ -104,7 +108,7 @@ def _columns(table: pd.DataFrame, where: str) -> tuple[dict[str, pd.Series], dic
             raise InputError("a column stands twice", given=name, where=where)
         found[name] = table.iloc[:, place]
         if unit:
-            said[name] = unit
+            said[name] = unit.translate(_KEYS)
     return found, said
 
 
@@ -186,7 +190,10 @@ def _in_known_unit(values: Floats, sign: Sign, unit: str, where: str) -> tuple[F
             raise InputError(f"{sign.name} has no upper limit of normal", given=unit, allowed=sign.units, where=where)
         _refuse_impossible(values, (values < 0) | (values > sign.most), sign, MULTIPLE, where)
         return values, MULTIPLE
-    base = values if not unit or unit == sign.unit else in_base(values, spelling_of(sign, unit))
+    try:
+        base = values if not unit or unit == sign.unit else in_base(values, spelling_of(sign, unit))
+    except UnitError as error:
+        raise UnitError(error.problem, given=error.given, allowed=error.allowed, where=where) from None
     _refuse_impossible(values, ~sign.plausible(base), sign, unit or sign.unit, where)
     return base, sign.unit
 
@@ -257,10 +264,11 @@ def _each(column: pd.Series, read: Any, where: str) -> Floats:
 
 def _number(word: str, name: str) -> float:
     try:
-        value = float(word)
+        value = float(word.replace("_", "no digit"))
     except ValueError:
-        comma = word.count(",") == 1 and word.replace(",", "", 1).lstrip("-").isdigit()
-        hint = "write a point for a decimal comma" if comma else "leave a cell empty when the value is unknown"
+        comma = "," in word and word.replace(",", "").lstrip("-").isdigit()
+        written = "write a point for a decimal comma, and nothing between thousands"
+        hint = written if comma else "leave a cell empty when the value is unknown"
         raise InputError(f"{name} holds a text, a number is needed", given=word, hint=hint) from None
     if math.isinf(value):
         raise InputError(f"{name} must be finite", given=word)
@@ -286,10 +294,11 @@ def _category(word: str, sign: Sign) -> float:
 
 
 def _patients(column: pd.Series, where: str) -> NDArray[Any]:
-    missing = np.flatnonzero(column.isna().to_numpy())
+    names = np.array([each.strip() if isinstance(each, str) else each for each in column.tolist()], object)
+    missing = np.flatnonzero(column.isna().to_numpy() | (names == ""))
     if len(missing):
         raise InputError("a row without a patient", where=f"{where}, row {missing[0] + 1}")
-    return column.to_numpy(dtype=object)
+    return names
 
 
 def _days(column: pd.Series, unit: str, name: str, where: str) -> Floats:
@@ -297,7 +306,12 @@ def _days(column: pd.Series, unit: str, name: str, where: str) -> Floats:
     missing = np.flatnonzero(np.isnan(values))
     if len(missing):
         raise InputError(f"a row without a {name}", where=f"{where}, row {missing[0] + 1}")
-    return rounded(values * read_unit(unit, where=where).factor_to(read_unit("d"), where=where))
+    days = rounded(values * read_unit(unit, where=where).factor_to(read_unit("d"), where=where))
+    wrong = np.flatnonzero(np.abs(days) > _LONGEST)
+    if len(wrong):
+        given, hint = float(values[wrong[0]]), "count the days from one of your choice, such as the first dose"
+        raise InputError(f"an impossible {name}", given=given, where=f"{where}, row {wrong[0] + 1}", hint=hint)
+    return days
 
 
 def _check_times(patients: NDArray[Any], days: Floats, where: str) -> None:

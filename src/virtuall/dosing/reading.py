@@ -75,7 +75,7 @@ class RegimenText:
     use: str
     valid_from: datetime.date
     rules: tuple[str, ...]
-    monitoring: str
+    monitoring: tuple[str, ...]
     response: str
     follow_up: float
     supply: Supply | None
@@ -117,7 +117,7 @@ def read_regimen(path: Path, products: Mapping[str, Product]) -> RegimenText:
             head.text("use"),
             head.date("valid_from"),
             head.texts("rules"),
-            head.text("monitoring"),
+            head.texts("monitoring"),
             head.text("response"),
             head.days("follow_up", low=0),
             supply,

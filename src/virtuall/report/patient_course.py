@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Role = Literal["", "bridging", "lymphodepletion", "cells"]
 _SAME = 1e-6  # d: what is charted at one moment
+_RUN = 3.0  # d: doses of care that follow each other so soon are one run
+CARE, FINDING = "care", "finding"
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,10 @@ def read_course(entries: Iterable[Mapping[str, Any]]) -> Course:
     for entry in entries:
         _supply(makings, entry)
         _infusion(cycles, makings, entry)
+    cared = {(entry["what"], entry["day"]) for entry in entries if entry["kind"] == CARE}
     for entry in entries:
-        _dose(cycles, entry)
+        if (entry["what"], entry["day"]) not in cared:
+            _dose(cycles, entry)
     for cycle in cycles:
         if any(dose.unit == "cell" for dose in cycle.doses):
             cycle.role = "cells"
@@ -165,6 +169,19 @@ def _role(cycles: list[Cycle], makings: list[Making], product: str) -> Role:
 def day_words(day: float) -> str:
     """A day, or a number of days: whole, or with one decimal."""
     return f"{day:.0f}" if abs(day - round(day)) < 0.05 else f"{day:.1f}"
+
+
+def first_doses(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries with ``first`` told of each dose of care: whether it begins a run of doses of its product."""
+    latest: dict[str, float] = {}
+    told = []
+    for entry in entries:
+        if entry["kind"] == CARE:
+            day, product = float(entry["day"]), str(entry["what"])
+            entry = {**entry, "first": day - latest.get(product, -math.inf) > _RUN}
+            latest[product] = day
+        told.append(entry)
+    return told
 
 
 def is_premedication(entry: Mapping[str, Any]) -> bool:

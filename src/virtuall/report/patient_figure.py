@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from virtuall.report.drawing import COLORS, FAINT, LINES, MARKERS, PUBLISHED, describe, drawing
-from virtuall.report.patient_course import Course, Making, charted, day_words, is_premedication, read_course
+from virtuall.report.patient_bars import MADE, Rows, bars
+from virtuall.report.patient_course import Course, charted, day_words, read_course
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,14 +21,14 @@ if TYPE_CHECKING:
 
 # What is drawn across all panels, beside every event that has a grade; the rest of the chart is told by the story.
 HAPPENINGS = ("response", "relapse", "transplant", "next_line", "step", "death")
-_MADE = "making of cells"
 _HOLLOW: Any = {
     "markersize": 7, "markerfacecolor": "white",
     "markeredgecolor": COLORS[0], "markeredgewidth": 1.4, "linestyle": "none",
 }  # fmt: skip
 _ABBREVIATION = 3
-_MOST_BARS = 8
 _LOWEST = 1e-14
+_LABEL = 26  # letters of a line
+_WIDE = 0.02  # of the axis: a bar that has room for a number
 _LEGEND_LINE = 18  # points
 
 
@@ -108,15 +110,16 @@ def patient_figure(
     end = last_day or _last_day(single, charts)
     entries = [entry for entry in charts if entry["day"] <= end]
     course = read_course(entries)
-    rows = _rows(course, entries, end)
-    happened = [entry for entry in entries if entry["kind"] in HAPPENINGS or entry["unit"] == "grade"]
-    legend_lines = (len({entry["kind"] for entry in happened}) + 2) // 3 + 2 * len(course.makings)
+    rows = bars(course, entries, end)
+    happened = [entry for entry in entries if entry["kind"] in HAPPENINGS or _is_event(entry)]
+    columns = 2 if course.makings else 3
+    legend_lines = -(-len({_called(entry) for entry in happened}) // columns) + 2 * len(course.makings)
     heights = [*([1.6] * len(shown)), 0.6 + 0.28 * len(rows)]
     with drawing(sum(heights) + 0.9 + 0.17 * legend_lines, heights, share_time=True) as sheet:
         for axes, panel in zip(sheet.panels, shown, strict=False):
             _traces(axes, panel, single)
-        _orders(sheet.panels[-1], rows)
-        milestones = _milestones(sheet.panels, course, [*rows].index(_MADE) + 1) if _MADE in rows else []
+        _orders(sheet.panels[-1], rows, end)
+        milestones = _milestones(sheet.panels, course, [*rows].index(MADE) + 1) if MADE in rows else []
         _happenings(sheet.panels, happened, milestones)
         sheet.panels[-1].set_xlim(0, end)
         sheet.panels[-1].set_xlabel("day")
@@ -190,37 +193,19 @@ def _last_day(signals: xr.Dataset, entries: Sequence[Mapping[str, Any]]) -> floa
     return died[0] if died else float(signals["time"].max())
 
 
-def _rows(course: Course, entries: Sequence[Mapping[str, Any]], end: float) -> dict[str, list[tuple[float, float]]]:
-    """Stretches of what lasted, and doses as stretches of no length, by what was given; the making of cells first."""
-    made = [_way(making, end) for making in course.makings]
-    rows: dict[str, list[tuple[float, float]]] = {_MADE: [way for way in made if way]} if made else {}
-    for cycle in course.cycles:
-        if not cycle.dosed:
-            rows.setdefault(cycle.product, []).extend((start, min(stop, end)) for start, stop in cycle.stretches)
-        for dose in cycle.doses:
-            rows.setdefault(dose.product, []).append((dose.day, dose.day))
-    for entry in entries:
-        if is_premedication(entry):
-            rows.setdefault(str(entry["what"]), []).append((float(entry["day"]), float(entry["day"])))
-    return dict(list(rows.items())[:_MOST_BARS])
-
-
-def _way(making: Making, end: float) -> tuple[float, float] | tuple[()]:
-    """From collection to the product, or to its failure, or to the end of what is shown."""
-    if not math.isfinite(making.started):
-        return ()
-    failed = making.failed[0] if making.failed is not None else end
-    return making.started, making.ready if math.isfinite(making.ready) else failed
-
-
-def _orders(axes: Axes, rows: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    for place, stretches in enumerate(rows.values(), start=1):
+def _orders(axes: Axes, rows: Rows, end: float) -> None:
+    beside: Any = {"ha": "left", "va": "center", "fontsize": 7.5, "xytext": (1, 0), "textcoords": "offset points"}
+    for place, row in enumerate(rows.values(), start=1):
         color = COLORS[(place - 1) % len(COLORS)]
-        given = [(start, end - start) for start, end in stretches if end > start]
-        axes.broken_barh(given, (place - 0.3, 0.6), facecolors=color, linewidth=0)
-        doses = [start for start, end in stretches if end == start]
+        for bar in row:
+            if bar.end > bar.start:
+                stretch = [(bar.start, bar.end - bar.start)]
+                axes.broken_barh(stretch, (place - 0.3, 0.6), facecolors=color, alpha=bar.strength, linewidth=0)
+            if bar.words and bar.end - bar.start > _WIDE * end:
+                axes.annotate(bar.words, (bar.start, place), **beside)
+        doses = [bar.start for bar in row if bar.end == bar.start]
         axes.plot(doses, [place] * len(doses), marker="|", markersize=11, color=color, linestyle="none")
-    axes.set_yticks(range(len(rows) + 1), ["events", *rows])
+    axes.set_yticks(range(len(rows) + 1), ["events", *(fill(name.replace("_", " "), _LABEL) for name in rows)])
     axes.set_ylim(len(rows) + 0.6, -0.7)
     axes.grid(axis="y", visible=False)
 
@@ -259,15 +244,15 @@ def _happenings(
 
     marks: dict[str, str] = {}
     for entry in happened:
-        kind, day = str(entry["kind"]), float(entry["day"])
+        kind, day = _called(entry), float(entry["day"])
         mark = marks.setdefault(kind, MARKERS[len(marks) % len(MARKERS)])
         for axes in panels[:-1]:
             axes.axvline(day, color=FAINT, linewidth=0.8, alpha=0.4)
         panels[-1].plot(day, 0, marker=mark, color=PUBLISHED, markersize=6, linestyle="none", clip_on=False)
     handles = [Line2D([], [], marker=mark, label=words, **_HOLLOW) for mark, words in milestones]
     handles += [
-        Line2D([], [], marker=mark, color=PUBLISHED, linestyle="none", markersize=6, label=_words(kind))
-        for kind, mark in marks.items()
+        Line2D([], [], marker=mark, color=PUBLISHED, linestyle="none", markersize=6, label=words)
+        for words, mark in marks.items()
     ]
     if handles:
         panels[0].figure.legend(
@@ -280,6 +265,12 @@ def _happenings(
         )
 
 
-def _words(kind: str) -> str:
-    """A short kind is an abbreviation."""
+def _is_event(entry: Mapping[str, Any]) -> bool:
+    """Events with a grade of their own; what is graded on a scale has a row of bars."""
+    return entry["unit"] == "grade" and (not entry["rule"] or entry["kind"] == "effect")
+
+
+def _called(entry: Mapping[str, Any]) -> str:
+    """The kind; a short one is an abbreviation."""
+    kind = str(entry["kind"])
     return kind.upper() if len(kind) <= _ABBREVIATION else kind.replace("_", " ")

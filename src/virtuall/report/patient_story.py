@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from virtuall.report.patient_course import Course, Cycle, Making, charted, day_words, read_course
+from virtuall.report.patient_course import Course, Cycle, Making, charted, day_words, first_doses, read_course
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def patient_story(outcome: Mapping[str, Any], events: pd.DataFrame) -> list[str]
     list of str
         Who it is; what happened, day by day; how it ended.
     """
-    entries = charted(events)
+    entries = first_doses(charted(events))
     return [_who(outcome), *_days(entries), _end(outcome, entries)]
 
 
@@ -191,10 +191,32 @@ def _step(entry: Entry, together: Sequence[Entry], course: Course) -> str:
     return f"next step of the sequence: {_what(entry)} ({_text(entry, 'rule')})"
 
 
+def _care(entry: Entry, together: Sequence[Entry], course: Course) -> str:
+    """A dose of care: the first of a run of doses is told, with why."""
+    if not entry["first"]:
+        return ""
+    amount = _amount(float(entry["value"]), _text(entry, "unit"))
+    return f"{_what(entry)}{f' {amount}' if amount else ''}{_rule(entry)}"
+
+
+def _over(entry: Entry, together: Sequence[Entry], course: Course) -> str:
+    """The end of what was graded at the bedside."""
+    if not _text(entry, "rule"):
+        return ""
+    lasted = float(entry["value"])
+    signs = "signs for less than a day" if lasted < 1 else f"{day_words(lasted)} days from the first sign to the last"
+    return f"{_what(entry)} over: {signs}"
+
+
+def _admitted(entry: Entry, together: Sequence[Entry], course: Course) -> str:
+    return f"{_STAYS[str(entry['kind'])]}{_rule(entry)}"
+
+
 def _named(words: str) -> Callable[[Entry, Sequence[Entry], Course], str]:
     return lambda entry, together, course: words.format(what=_what(entry))
 
 
+_STAYS = {"admit": "admitted to hospital", "intensive_care": "taken to intensive care"}
 _TELLERS: dict[str, Callable[[Entry, Sequence[Entry], Course], str]] = {
     "infusion_start": _start,
     "infusion_stop": _stop,
@@ -207,6 +229,10 @@ _TELLERS: dict[str, Callable[[Entry, Sequence[Entry], Course], str]] = {
     "manufacture failed": _made_in_vain,
     "no product": _no_product,
     "step": _step,
+    "care": _care,
+    "resolved": _over,
+    "admit": _admitted,
+    "intensive_care": _admitted,
     "response": _named("response: {what}"),
     "relapse": _named("relapse ({what})"),
     "transplant": _named("{what}"),
@@ -244,6 +270,8 @@ def _amount(amount: float, unit: str) -> str:
         return f"{amount / 1e9:.2g} billion cells" if amount >= 1e9 else f"{amount / 1e6:.3g} million cells"
     if unit in ("", "1"):
         return ""
+    if amount >= 1e9:
+        return f"{amount / 1e9:.3g}e9 {unit}"
     return f"{amount:.0f} {unit}" if amount >= 100 else f"{amount:.3g} {unit}"
 
 

@@ -29,6 +29,7 @@ Worst = tuple[Ints, Ints]
 START, GRADE = "infusion_start", "grade"
 EFFECT = "effect"
 _UNKNOWN = "unknown"
+_GRADES = range(1, 6)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class SafetyRow:
         Of all treated: of any grade, before a second cycle began.
     later : Share or None
         Of those with a second cycle: of any grade, from then on; None when nobody had one.
+    grades : tuple of Share
+        Of all treated: of this worst grade, from 1 to 5.
+    scale : str
+        The scale that it is graded on; "" where the event itself has a grade.
     """
 
     name: str
@@ -51,6 +56,8 @@ class SafetyRow:
     severe: Share
     first: Share
     later: Share | None
+    grades: tuple[Share, ...] = ()
+    scale: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ def safety_report(
     text: SafetyText,
     products: Collection[str],
     signals: xr.Dataset | None = None,
+    scales: Collection[str] = (),
 ) -> SafetyReport:
     """Count the side effects of a result.
 
@@ -103,13 +111,16 @@ def safety_report(
         What the protocol is about; the first infusion of one of them is the first dose.
     signals : xarray.Dataset, optional
         Recorded signals over patient and time (days); without them counts in blood are left out.
+    scales : collection of str
+        A trial's own scales: where events of a kind are graded on one of them, its grades on other scales are left
+        out. By default each scale has a row of its own.
 
     Raises
     ------
     InputError
         When nobody was treated.
     """
-    course = _Course(outcomes[outcomes["status"] == 0], events, products)
+    course = _Course(outcomes[outcomes["status"] == 0], events, products, scales)
     if not len(course.patients):
         raise InputError("nobody was treated, so there are no side effects to count", given=", ".join(products))
     worst = _charted(course)
@@ -119,7 +130,9 @@ def safety_report(
             worst[count.title] = _counted(course, count, signals)
         else:
             missing.append(count.title)
-    rows = [_row(course, name, grades, text.severe_grade) for name, grades in worst.items()]
+    rows = [
+        _row(course, name, course.scales.get(name, ""), grades, text.severe_grade) for name, grades in worst.items()
+    ]
     return SafetyReport(
         protocol=str(outcomes["protocol"].iloc[0]),
         cohort=str(outcomes["cohort"].iloc[0]),
@@ -147,9 +160,13 @@ class _Course:
         The graded events in that time.
     titles : mapping of str to str
         The shortest title of the events of each kind.
+    scales : mapping of str to str
+        The scale of the events of each title that are graded on one.
     """
 
-    def __init__(self, outcomes: pd.DataFrame, events: pd.DataFrame, products: Collection[str]) -> None:
+    def __init__(
+        self, outcomes: pd.DataFrame, events: pd.DataFrame, products: Collection[str], scales: Collection[str]
+    ) -> None:
         import pandas as pd
 
         words = {"kind": object, "what": object}
@@ -169,25 +186,46 @@ class _Course:
         row = self.patients.get_indexer(pd.Index(graded["patient"]))
         day = graded["day"].to_numpy(np.float64)
         self.graded = graded[(day >= self.begin[row]) & (day < self.end[row])]
+        # A lesser effect is told apart by its title; its rule is the product that brings it.
+        self.graded = self.graded.assign(scale=_scale(self.graded))
+        if scales:
+            self.graded = self.graded[_on(self.graded, scales)]
         event = self.graded[self.graded["kind"] != EFFECT]
+        named = event.groupby(["kind", "scale"])["what"].transform(_shortest)
+        self.graded = self.graded.assign(name=self.graded["what"].mask(self.graded["kind"] != EFFECT, named))
         self.titles = dict(event.groupby("kind")["what"].agg(_shortest))
+        self.scales = dict(zip(named, event["scale"], strict=True))
 
 
 def _charted(course: _Course) -> dict[str, Worst]:
     """Worst grades of the charted effects by name: in the first cycle, and later.
 
-    Events of one kind are one effect under the shortest of their titles; a lesser effect of that title joins them.
+    Events of one kind on one scale are one effect under the shortest of their titles; a lesser effect of that title
+    joins them.
     """
-    graded = course.graded
-    name = graded["kind"].map(course.titles).where(graded["kind"] != EFFECT, graded["what"])
     import pandas as pd
 
     found: dict[str, Worst] = {}
-    for title, rows in graded.groupby(name):
+    for title, rows in course.graded.groupby("name"):
         place = course.patients.get_indexer(pd.Index(rows["patient"]))
         grade, late = rows["value"].to_numpy(np.int64), rows["day"].to_numpy(np.float64) >= course.second[place]
         found[str(title)] = (_worst(course, place[~late], grade[~late]), _worst(course, place[late], grade[late]))
     return found
+
+
+def _scale(graded: pd.DataFrame) -> pd.Series:
+    """The scale of each entry, "" for events that have a grade of their own."""
+    import pandas as pd
+
+    if "rule" not in graded:
+        return pd.Series("", graded.index, dtype=object)
+    return graded["rule"].astype(object).mask(graded["kind"] == EFFECT, "")
+
+
+def _on(graded: pd.DataFrame, scales: Collection[str]) -> pd.Series:
+    """Entries on these scales, and those of kinds that none of them grades."""
+    own = graded["scale"].isin(list(scales))
+    return own | ~graded["kind"].isin(graded["kind"][own].unique())
 
 
 def _shortest(titles: pd.Series) -> str:
@@ -217,7 +255,7 @@ def _counted(course: _Course, count: CountText, signals: xr.Dataset) -> Worst:
     return np.where(late, 0, grades).max(axis=1), np.where(late, grades, 0).max(axis=1)
 
 
-def _row(course: _Course, name: str, grades: Worst, severe: int) -> SafetyRow:
+def _row(course: _Course, name: str, scale: str, grades: Worst, severe: int) -> SafetyRow:
     first, later = grades
     whole, of = np.maximum(first, later), len(course.patients)
     again = int(np.count_nonzero(np.isfinite(course.second)))
@@ -227,6 +265,8 @@ def _row(course: _Course, name: str, grades: Worst, severe: int) -> SafetyRow:
         exact_share(int(np.count_nonzero(whole >= severe)), of),
         exact_share(int(np.count_nonzero(first)), of),
         exact_share(int(np.count_nonzero(later)), again) if again else None,
+        tuple(exact_share(int(np.count_nonzero(whole == grade)), of) for grade in _GRADES),
+        scale,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from textwrap import wrap
 
 from virtuall.report.safety_report import SafetyReport, SafetyRow
@@ -11,6 +12,7 @@ from virtuall.report.words import number_words
 
 _NAME, _SHARE, _SHORT = 26, 17, 5  # letters of a column
 _WHOLE = 80
+_GRADES = (8,) * 5
 
 
 def safety_table(report: SafetyReport) -> str:
@@ -20,6 +22,12 @@ def safety_table(report: SafetyReport) -> str:
     lines += _line("% of the treated", "(95 % interval)", "(95 % interval)", "cycle", "")
     for row in report.rows:
         lines += _line(row.name, *row_words(row))
+    lines += ["", *_line("% by worst grade", *(f"grade {grade}" for grade in range(1, 6)), widths=_GRADES)]
+    for row in report.rows:
+        lines += _line(row.name, *(percent_words(share.value) for share in row.grades), widths=_GRADES)
+    scales = [f"{row.name} by {row.scale}" for row in report.rows if row.scale]
+    if scales:
+        lines += ["", *wrap(f"Graded on a scale: {', '.join(scales)}.", _WHOLE)]
     lines += ["", "Deaths"]
     for cause, share in report.deaths.items():
         lines += _line(cause, share_words(share))
@@ -59,9 +67,8 @@ def percent_words(value: float) -> str:
     return f"{percent:.0f}" if percent in (0.0, 100.0) else f"{percent:.1f}"
 
 
-def _line(name: str, *cells: str) -> list[str]:
+def _line(name: str, *cells: str, widths: Sequence[int] = (_SHARE, _SHARE + 1, _SHORT, _SHORT)) -> list[str]:
     """One row; a long name goes on in further lines."""
-    widths = (_SHARE, _SHARE + 1, _SHORT, _SHORT)
     first, *more = wrap(name, _NAME, subsequent_indent="  ") or [""]
     told = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False))
     return [f"{first:{_NAME}}  {told}".rstrip(), *more]

@@ -109,6 +109,15 @@ def _notes(result: TrialResult) -> list[str]:
             f"In {np.count_nonzero(~reached)} of {reached.size} replicates so many deaths did not "
             f"occur within {design.horizon * month:.3g} months: there everybody is followed that long."
         )
+    if design.scales or any(arm.scales for arm in design.arms):
+        scales = dict.fromkeys((*design.scales, *(scale for arm in design.arms for scale in arm.scales)))
+        said.append(f"Charts are graded beside the bedside's own scales on: {', '.join(scales)}.")
+    if design.reports:
+        shares = "; ".join(report.words for report in design.reports)
+        said.append(
+            f"Of the charted events the trial reports, drawn for each event: {shares}. "
+            "Support, drugs given and recorded counts are always known."
+        )
     late = float(np.mean(outcomes["follow_up"].to_numpy(float) <= 0))
     if late > 0:
         said.append(f"{late:.1%} of the patients would have entered after the cut and count with no follow-up.")

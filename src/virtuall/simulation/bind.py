@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from virtuall.clinic.condition_program import ConditionProgram
 from virtuall.clinic.conditions import Column, compile_conditions
 from virtuall.clinic.event import CONSEQUENCES, Event
+from virtuall.clinic.finding import FindingProgram, compile_findings
+from virtuall.clinic.graded import GradedProgram, compile_graded
+from virtuall.clinic.graded_panel import Panel, compile_panel
 from virtuall.clinic.monitoring import Laboratory, laboratory_of
 from virtuall.clinic.response import PHENOTYPES
 from virtuall.clinic.rules import RuleProgram, compile_rules
@@ -18,10 +21,12 @@ from virtuall.core.errors import InputError
 from virtuall.core.units import unit as read_unit
 from virtuall.dosing.course import PHASES
 from virtuall.dosing.supply import SUPPLY
-from virtuall.model import Model
+from virtuall.model import Model, open_shelf
 from virtuall.population import Population
-from virtuall.simulation.protocol import LEGS, Protocol
+from virtuall.simulation.protocol import LEGS, STAYS, Protocol
 from virtuall.texts.condition_tree import Condition
+from virtuall.texts.quantity import duration
+from virtuall.texts.rules import Rule
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,8 +81,16 @@ class Binding:
         Conditions that are asked for when a choice is due: of cycles, of manufactured products, of sequences.
     choice_of : mapping of (str, int, int) to int
         Place of a choice among them: ("cycle", leg, text), ("skip", leg, 0), ("ready", leg, 0), ("step", step, 0).
-    read : frozenset of str
-        Observables that a rule or judgment reads.
+    findings : FindingProgram
+    graded : tuple of GradedProgram
+    panel : Panel
+        All that is graded, at once.
+    rule_lasts : tuple of float
+        Days for which each rule's stay lasts; 0 for other actions.
+    feeds : bool[1 + G, S]
+        Which schedules bring what the findings read (first row), and what each graded thing reads.
+    read, judged : frozenset of str
+        Observables that rules read, and that judgments read.
     laboratory : Laboratory
     clones : Clones
     """
@@ -91,7 +104,13 @@ class Binding:
     rule_of_main: tuple[bool, ...]
     choices: ConditionProgram
     choice_of: Mapping[tuple[str, int, int], int]
+    findings: FindingProgram
+    graded: tuple[GradedProgram, ...]
+    panel: Panel
+    rule_lasts: tuple[float, ...]
+    feeds: Flags
     read: frozenset[str]
+    judged: frozenset[str]
     laboratory: Laboratory
     clones: Clones
 
@@ -123,6 +142,10 @@ def bind(model: Model, protocol: Protocol) -> Binding:
         if name not in model.inputs:
             raise InputError("a policy sets no input of the model", given=name, allowed=tuple(model.inputs))
     columns = clinic_columns(protocol, model)
+    findings = compile_findings(protocol.monitoring.findings, columns)
+    columns |= {each.name: each.column for each in protocol.monitoring.findings}
+    shelf = open_shelf(protocol.library)
+    graded = tuple(compile_graded(each, columns, shelf) for each in protocol.monitoring.graded)
     for rule in protocol.rules:
         if rule.action == "order" and rule.what not in protocol.care:
             allowed = tuple(protocol.care)
@@ -144,10 +167,41 @@ def bind(model: Model, protocol: Protocol) -> Binding:
         tuple(leg.main for leg in protocol.legs for _ in leg.rules),
         compile_conditions(choices, columns, ()),
         choice_of,
-        frozenset({*rules.conditions.columns, *judgments.columns}),
+        findings,
+        graded,
+        compile_panel(graded, columns),
+        tuple(_lasts(rule) for rule in protocol.rules),
+        _feeds(protocol, findings, graded, columns),
+        frozenset(rules.conditions.columns),
+        frozenset(judgments.columns),
         laboratory_of(protocol.monitoring),
         _clones(model),
     )
+
+
+def _feeds(
+    protocol: Protocol, findings: FindingProgram, graded: Sequence[GradedProgram], columns: Mapping[str, Column]
+) -> Flags:
+    """Which schedules bring what findings and scales read, through findings too."""
+    behind = {each.name: set(compile_findings([each], columns).columns) for each in findings.findings}
+    read = [set(findings.columns)]
+    for each in graded:
+        read.append({column for name in each.columns for column in behind.get(name, {name})})
+    schedules = protocol.monitoring.schedules
+    fed = [[not asked.isdisjoint(schedule.observables) for schedule in schedules] for asked in read]
+    return np.array(fed, bool).reshape(len(read), len(schedules))
+
+
+def _lasts(rule: Rule) -> float:
+    """The days for which a stay lasts."""
+    if rule.action not in STAYS:
+        return 0.0
+    length = rule.arguments.get("for")
+    if not isinstance(length, str) or len(rule.arguments) > 1:
+        raise InputError(
+            f'{rule.action} needs how long: with = {{ for = "1 d" }}', given=str(rule.arguments), where=rule.where
+        )
+    return duration(length, where=rule.places["for"])
 
 
 def _rule_applies(protocol: Protocol) -> Flags:
@@ -206,12 +260,21 @@ def clinic_columns(protocol: Protocol, model: Model) -> dict[str, Column]:
     columns["response"] = Column(kind="category", levels=protocol.response.ranks)
     columns["relapsed"] = Column(kind="flag")
     columns["in_remission"] = Column(kind="flag")
+    columns["inpatient"] = columns["intensive"] = Column(kind="flag")
     for event in protocol.events:
         if not event.fatal:
             columns[f"{event.name}_consequence"] = Column(kind="category", levels=CONSEQUENCES)
             columns[f"{event.name}_grade"] = Column()
             columns[f"{event.name}_count"] = Column()
             columns[f"{event.name}_quiet_days"] = Column(unit="d")
+    for graded in protocol.monitoring.graded:
+        for what in ("grade", "worst", "count"):
+            columns[f"{graded.name}_{what}"] = Column()
+        for what in ("days", "quiet_days"):
+            columns[f"{graded.name}_{what}"] = Column(unit="d")
+    for product in protocol.care:
+        columns[f"{product}_doses"] = Column()
+        columns[f"{product}_days"] = Column(unit="d")
     return columns
 
 

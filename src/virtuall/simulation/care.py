@@ -1,4 +1,4 @@
-"""Supportive drugs that rules order, within their limits."""
+"""Supportive drugs that rules order, within their limits, and stays in hospital and in intensive care."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from numpy.typing import NDArray
 
 from virtuall.core.records import Order
 from virtuall.dosing.regimen import NEVER
+from virtuall.simulation import orders, samples
 from virtuall.simulation.orders import carry_out
 from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import intensify
+from virtuall.texts.rules import Rule
 
 Ints = NDArray[np.int64]
+CARE = "care"
 
 
 def order(rounds: Rounds, product: str, rows: Ints, rule: str) -> None:
@@ -24,8 +28,25 @@ def order(rounds: Rounds, product: str, rows: Ints, rule: str) -> None:
     kind = "dose" if dose.over else "bolus"
     amount = dose.amount(course.weight[rows], course.bsa[rows])
     carry_out(rounds, ([Order(rows, product, kind, amount, rule, dose.over)], []))
+    unit = rounds.protocol.products[product].unit
+    rounds.charts.write(rows, time, CARE, product, amount, unit, rule, course.cycle[rows])
     if dose.over:
         rounds.ward.care_ends[rounds.care_place[product], rows] = time + dose.over
+
+
+def stay(rounds: Rounds, rule: Rule, rows: Ints, days: float) -> None:
+    """Keep these patients in hospital, or in intensive care, for so long from now."""
+    ward, now = rounds.ward, rounds.ensemble.now
+    ends = ward.inpatient_until if rule.action == "admit" else ward.intensive_until
+    come = rows[ends[rows] <= now[rows]]
+    rounds.charts.write(come, now[come], rule.action, "", days, "d", rule.name, ward.course.cycle[come])
+    length = np.full(len(rows), days)
+    if rule.action == "admit":
+        orders.stay(rounds, rows, length)
+        return
+    outside = rows[ward.inpatient_until[rows] <= now[rows]]
+    intensify(ward, rows, now[rows], length)
+    samples.take_up(rounds, outside)
 
 
 def end(rounds: Rounds, rows: Ints) -> None:

@@ -45,7 +45,7 @@ def rang(rounds: Rounds, rows: Ints) -> None:
         ward.event_end[number, these] = at + duration
         cycle = ward.course.cycle[these]
         rounds.charts.write(these, at, event.kind, event.title, grade, "grade", cycle=cycle)
-        rounds.seen[these] = True
+        rounds.seen[these] = rounds.looked[:, these] = True
 
 
 def end(rounds: Rounds, rows: Ints) -> None:
@@ -59,4 +59,4 @@ def end(rounds: Rounds, rows: Ints) -> None:
         ward.event_quiet[number, these] = now[these]
         ward.event_end[number, these] = NEVER
         rounds.charts.write(these, now[these], "resolved", rounds.binding.events[number].title)
-        rounds.seen[these] = True
+        rounds.seen[these] = rounds.looked[:, these] = True

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.policy import next_line_logs, next_line_wait
-from virtuall.simulation import samples, steps
+from virtuall.simulation import looks, samples, steps
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import note_first
 
@@ -43,6 +43,7 @@ def begin(rounds: Rounds, rows: Ints) -> None:
     rounds.sets.append((policy.input, rows, logs / policy.days))
     ward.agenda["next_line_end"][rows] = time + policy.days
     ward.deciding[rows] = True
+    looks.end_watch(rounds, rows)
     samples.anchor(rounds, rows, time, "next line")
     rounds.charts.write(rows, time, "next_line", "next line of therapy", ward.lines[rows], "line")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from virtuall.core.records import Entry, Order
 from virtuall.dosing.reading import GRAFT
 from virtuall.dosing.regimen import NEVER
-from virtuall.simulation import samples
+from virtuall.simulation import looks, samples
 from virtuall.simulation.protocol import Leg
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import admit, note_first, settle_graft
@@ -35,6 +35,7 @@ def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
         charts.write(rows, now[rows], "order", order.product, order.values, unit, order.rule, cycle)
         if product.kind == GRAFT:
             settle_graft(ward, rows, now[rows])
+            looks.end_watch(rounds, rows)
         if order.product in rounds.protocol.main_products:
             given = order.values > 0
             note_first(ward, "infused_day", rows[given], now[rows[given]])
@@ -49,7 +50,15 @@ def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
                 if leg.main:
                     samples.anchor(rounds, these, now[these], "cycle start")
                 days = leg.regimen.tables.inpatient[ward.course.block[these]]
-                admit(ward, these, now[these], days)
+                stay(rounds, these, days)
+
+
+def stay(rounds: Rounds, rows: Ints, days: Floats) -> None:
+    """These patients are in hospital from now on; what the ward measures begins for those who come."""
+    ward, now = rounds.ward, rounds.ensemble.now[rows]
+    come = rows[(ward.inpatient_until[rows] <= now) & (days > 0)]
+    admit(ward, rows, now, days)
+    samples.take_up(rounds, come)
 
 
 def by_leg(rounds: Rounds, rows: Ints) -> Iterator[tuple[Leg, Ints]]:

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from virtuall.clinic.event import Event, read_events
+from virtuall.clinic.finding import Finding
+from virtuall.clinic.graded import Graded, graded_scales
 from virtuall.clinic.incident import Incident, read_incidents
 from virtuall.clinic.monitoring import Monitoring, Observable, Schedule, read_monitoring
 from virtuall.clinic.policy import NextLinePolicy, TransplantPolicy, read_next_line, read_transplant
@@ -21,9 +24,11 @@ from virtuall.dosing.reading import Product, RegimenText, read_product, read_reg
 from virtuall.dosing.regimen import Regimen
 from virtuall.dosing.supply import Supply
 from virtuall.model import Shelf, open_shelf
-from virtuall.texts.rules import Rule, read_rules
+from virtuall.texts.rules import Rule, read_rules, rules_valid_on
 
-ACTIONS = ("stop", "hold", "resume", "order")
+ACTIONS = ("stop", "hold", "resume", "order", "admit", "intensive_care")
+# Actions that last for so long from now, as the rule says with { for = ... }.
+STAYS = ("admit", "intensive_care")
 MAIN, BRIDGING, LYMPHODEPLETION = LEGS = ("therapy", "bridging", "lymphodepletion")
 
 
@@ -78,6 +83,10 @@ class Protocol:
         The steps of a sequence; empty in a plain protocol.
     schedule_steps : tuple of frozenset of int
         The steps in which each schedule of the monitoring is kept.
+    scales : tuple of str
+        Scales that grade beside those of the monitoring.
+    as_of : date or None
+        The day of its rules.
     """
 
     name: str
@@ -98,6 +107,8 @@ class Protocol:
     next_line: NextLinePolicy
     library: tuple[Path, ...]
     path: Path
+    scales: tuple[str, ...] = ()
+    as_of: datetime.date | None = None
 
     @property
     def regimen(self) -> Regimen:
@@ -130,12 +141,28 @@ class _Part:
 
     text: RegimenText
     legs: tuple[Leg, ...]
-    monitoring: Monitoring
+    monitoring: tuple[Monitoring, ...]
     path: Path
 
 
-def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
+def load_protocol(
+    name: str,
+    library: Sequence[Path | str] = (),
+    *,
+    scales: Sequence[str] = (),
+    as_of: datetime.date | None = None,
+) -> Protocol:
     """Read a protocol by its name, such as ``"THERAPY/USE"`` or ``"sequence/NAME"``.
+
+    Parameters
+    ----------
+    name : str
+    library : sequence of path
+        Folders whose texts come before the shipped ones.
+    scales : sequence of str
+        Scales that grade the patients beside those of the bedside.
+    as_of : date, optional
+        The rules that were in force on this day; by default those that are still in force.
 
     Raises
     ------
@@ -149,7 +176,7 @@ def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
     products = read_products(shelf)
     sequence = read_sequence(path) if name in shelf.sequences else None
     names = (name,) if sequence is None else tuple(step.protocol for step in sequence.steps)
-    parts = [_part(shelf, each, step, products) for step, each in enumerate(names)]
+    parts = [_part(shelf, each, step, products, as_of) for step, each in enumerate(names)]
     monitoring, schedule_steps = _monitoring([part.monitoring for part in parts])
     first = parts[0].text
     about: RegimenText | SequenceText = first if sequence is None else sequence
@@ -161,7 +188,7 @@ def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
         follow_up=about.follow_up,
         legs=_legs(parts),
         steps=() if sequence is None else sequence.steps,
-        monitoring=monitoring,
+        monitoring=replace(monitoring, graded=graded_scales(monitoring.graded, scales)),
         schedule_steps=schedule_steps,
         response=read_response(_text(shelf, "response", f"response/{first.response}.toml", first.response)),
         events=tuple(e for file in shelf.matching("*/*/events.toml").values() for e in read_events(file)),
@@ -172,6 +199,8 @@ def load_protocol(name: str, library: Sequence[Path | str] = ()) -> Protocol:
         next_line=read_next_line(shelf.file("therapies/next_line/policy.toml")),
         library=tuple(Path(each) for each in library),
         path=path,
+        scales=tuple(scales),
+        as_of=as_of,
     )
 
 
@@ -199,7 +228,7 @@ def _incidents(shelf: Shelf, products: Mapping[str, Product], parts: Sequence[_P
     return tuple(each for file in texts for each in read_incidents(file, tuple(products)) if each.product in given)
 
 
-def _part(shelf: Shelf, name: str, step: int, products: Mapping[str, Product]) -> _Part:
+def _part(shelf: Shelf, name: str, step: int, products: Mapping[str, Product], as_of: datetime.date | None) -> _Part:
     path = shelf.protocol(name)
     text = read_regimen(path, products)
     before: list[Leg] = []
@@ -212,20 +241,22 @@ def _part(shelf: Shelf, name: str, step: int, products: Mapping[str, Product]) -
             inner = read_regimen(shelf.protocol(protocol), products)
             if inner.supply is not None:
                 raise InputError(f"{kind} of {name} cannot itself wait for a product", given=protocol)
-            before.append(Leg(kind, step, inner.regimen, _rules(shelf, inner)))
+            before.append(Leg(kind, step, inner.regimen, _rules(shelf, inner, as_of)))
             places[kind] = len(before)
     main = Leg(
         MAIN,
         step,
         text.regimen,
-        _rules(shelf, text),
+        _rules(shelf, text, as_of),
         text.supply,
         places[BRIDGING],
         places[LYMPHODEPLETION],
         text.transplant_referred,
     )
-    monitoring = read_monitoring(_text(shelf, "monitoring", f"monitoring/{text.monitoring}.toml", text.monitoring))
-    return _Part(text, (main, *before), monitoring, path)
+    monitoring = [
+        read_monitoring(_text(shelf, "monitoring", f"monitoring/{each}.toml", each)) for each in text.monitoring
+    ]
+    return _Part(text, (main, *before), tuple(each for each in monitoring if each.valid_on(as_of)), path)
 
 
 def _legs(parts: Sequence[_Part]) -> tuple[Leg, ...]:
@@ -239,27 +270,41 @@ def _legs(parts: Sequence[_Part]) -> tuple[Leg, ...]:
     return tuple(legs)
 
 
-def _rules(shelf: Shelf, text: RegimenText) -> tuple[Rule, ...]:
+def _rules(shelf: Shelf, text: RegimenText, as_of: datetime.date | None) -> tuple[Rule, ...]:
+    """The rules in force on that day, or, without one, those of which no last day is known."""
     rules: list[Rule] = []
     for each in text.rules:
         place = f"{each}.toml" if each.startswith("care/") else f"therapies/{each}.toml"
         rules += read_rules(_text(shelf, "rules", place, each), ACTIONS)
-    return tuple(rules)
+    if as_of is not None:
+        return rules_valid_on(rules, as_of)
+    return tuple(rule for rule in rules if rule.valid_to is None)
 
 
-def _monitoring(parts: Sequence[Monitoring]) -> tuple[Monitoring, tuple[frozenset[int], ...]]:
-    """One monitoring of several: what is measured must agree; each schedule is kept in its own steps."""
+def _monitoring(parts: Sequence[tuple[Monitoring, ...]]) -> tuple[Monitoring, tuple[frozenset[int], ...]]:
+    """One monitoring of several: what is measured or found must agree; each schedule is kept in its own steps."""
     observables: dict[str, Observable] = {}
+    findings: dict[str, Finding] = {}
+    graded: dict[str, Graded] = {}
     schedules: dict[Schedule, set[int]] = {}
-    for step, part in enumerate(parts):
-        for each in part.observables:
-            if observables.setdefault(each.name, each) != each:
-                raise InputError(f"two steps of the sequence measure {each.name} in different ways", given=part.title)
-        for schedule in part.schedules:
+    texts = [(step, text) for step, part in enumerate(parts) for text in part]
+    for step, text in texts:
+        _agree(observables, text.observables, "measure", text.title)
+        _agree(findings, text.findings, "find", text.title)
+        _agree(graded, text.graded, "grade", text.title)
+        for schedule in text.schedules:
             schedules.setdefault(schedule, set()).add(step)
-    title = "; ".join(dict.fromkeys(part.title for part in parts))
-    merged = Monitoring(title, tuple(observables.values()), tuple(schedules))
+    title = "; ".join(dict.fromkeys(text.title for _, text in texts))
+    merged = Monitoring(
+        title, tuple(observables.values()), tuple(schedules), tuple(findings.values()), tuple(graded.values())
+    )
     return merged, tuple(frozenset(steps) for steps in schedules.values())
+
+
+def _agree(known: dict[str, Any], found: Sequence[Any], what: str, title: str) -> None:
+    for each in found:
+        if known.setdefault(each.name, each) != each:
+            raise InputError(f"two texts of monitoring {what} {each.name} in different ways", given=title)
 
 
 def _text(shelf: Shelf, kind: str, relative: str, name: str) -> Path:

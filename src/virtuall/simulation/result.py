@@ -107,6 +107,7 @@ def outcomes_frame(
         "cycles_started": ward.course.begun[main].sum(axis=0),
         "infusion_days": ward.course.total_infused[main].sum(axis=0) + running,
         "bed_days": ward.days["bed_days"],
+        "intensive_days": ward.days["intensive_days"],
         "best_response": ranks[ward.best],
         "mrd_negative": ~np.isnan(ward.days["mrd_day"]),
         "lines_after": ward.lines,

@@ -1,9 +1,9 @@
 """Rounds: every patient goes to the next own stop; only who is due is seen; nobody's stop stops another.
 
-One round: move to the stop -> events that rang -> what is due (ends of events, results, reviews, transplants, next
-lines, steps of a sequence, products in the making, doses, samples) -> rules on one snapshot -> orders into the model ->
-chart. An order that changes nothing in the model does not touch its integration, so an extra sample changes no later
-bit.
+One round: move to the stop -> events that rang, and ends of events -> results, findings and grades, judgments, rules on
+one snapshot -> what is due (transplants, next lines, steps of a sequence, products in the making, doses, samples) ->
+the same for results that a sample gives at once -> orders into the model -> chart. An order that changes nothing in the
+model does not touch its integration, so an extra sample changes no later bit.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from virtuall.simulation import (
     effects,
     events,
     judgment,
+    looks,
     next_line,
     orders,
     samples,
@@ -54,7 +55,7 @@ def run_rounds(rounds: Rounds) -> None:
 
 def _one_round(rounds: Rounds, rows: Ints) -> None:
     ward, now = rounds.ward, rounds.ensemble.now
-    rounds.seen[rows] = False
+    rounds.seen[rows] = rounds.looked[:, rows] = False
     events.rang(rounds, rows)
     rows = rows[ward.active[rows]]
     events.end(rounds, rows)
@@ -62,11 +63,8 @@ def _one_round(rounds: Rounds, rows: Ints) -> None:
     next_line.end(rounds, _due(rounds, rows, "next_line_end"))
     care.end(rounds, rows)
     effects.come(rounds, rows)
-    judged, marrow = samples.results(rounds, rows)
-    judgment.judge(rounds, judged)
-    judgment.decide(rounds, marrow)
     treatment.review(rounds, _due(rounds, rows, "review"))
-    treatment.follow_rules(rounds, rows[rounds.seen[rows]])
+    _learn(rounds, rows)
     transplant.begin(rounds, _due(rounds, rows, "transplant"))
     next_line.begin(rounds, _due(rounds, rows, "next_line"))
     steps.begin(rounds, _due(rounds, rows, "step"))
@@ -74,12 +72,26 @@ def _one_round(rounds: Rounds, rows: Ints) -> None:
     supply.bridge(rounds, _due(rounds, rows, "bridging"))
     treatment.dose(rounds, due_rows(ward, rows, ward.course.next_time, now))
     samples.take(rounds, rows)
+    at_once = rows[samples.due(rounds, rows)]
+    rounds.seen[at_once] = rounds.looked[:, at_once] = False
+    _learn(rounds, at_once)
     orders.give(rounds)
     visited = due_rows(ward, rows, ward.agenda["grid"], now)
     if len(visited):
         clones.visit(rounds, visited)
     over = due_rows(ward, rows, ward.agenda["horizon"], now)
     leave(ward, over, now[over])
+
+
+def _learn(rounds: Rounds, rows: Ints) -> None:
+    """Results that are there, what is made of them, and what the rules say."""
+    if not len(rows):
+        return
+    judged, marrow = samples.results(rounds, rows)
+    looks.look(rounds, rows)
+    judgment.judge(rounds, judged)
+    judgment.decide(rounds, marrow)
+    treatment.follow_rules(rounds, rows[rounds.seen[rows]])
 
 
 def _due(rounds: Rounds, rows: Ints, name: str) -> Ints:

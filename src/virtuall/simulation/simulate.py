@@ -47,6 +47,10 @@ DEFAULT_SIGNALS = (
     "platelets",
     "il6",
     "il10",
+    "temperature",
+    "map",
+    "oxygen_need",
+    "ice_expected",
 )
 
 
@@ -249,6 +253,8 @@ def provenance(patients: Population, protocol: Protocol, model: Model, rtol: flo
         "seed": patients.seed,
         "cohort": patients.cohort,
         "protocol": protocol.name,
+        "scales": list(protocol.scales),
+        "as_of": None if protocol.as_of is None else protocol.as_of.isoformat(),
         "fingerprint": model.system.fingerprint(),
         "replaced_texts": list(open_shelf(protocol.library).replaced),
         "rtol": rtol,

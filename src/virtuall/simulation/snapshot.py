@@ -3,40 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.event import Event
+from virtuall.dosing.care import Given
 from virtuall.dosing.course import Phase, infused_days
-from virtuall.simulation.protocol import LEGS
+from virtuall.model import Model
+from virtuall.simulation.protocol import LEGS, Protocol
 from virtuall.simulation.ward import Ward
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# From the ward, some patients and their present days to one column.
-Reader = Callable[[Ward, Ints, Floats], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A column that is a row of a table of the ward; what is read of one table is taken from it in one go."""
+
+    table: str
+    place: int
+
+
+# Where a column is, or how it comes from the ward, some patients and their present days.
+Reader = TableRow | Callable[[Ward, Ints, Floats], NDArray[Any]]
 
 
 def snapshot(
     readers: Mapping[str, Reader], ward: Ward, rows: Ints, now: Floats, names: Iterable[str]
 ) -> dict[str, Floats]:
     """These columns by name, for these patients at these days."""
-    return {name: readers[name](ward, rows, now).astype(np.float64, copy=False) for name in names}
+    taken: dict[str, Floats] = {}
+    seen: dict[str, Floats] = {}
+    for name in names:
+        reader = readers[name]
+        if isinstance(reader, TableRow):
+            if reader.table not in taken:
+                taken[reader.table] = getattr(ward, reader.table).take(rows, axis=1)
+            seen[name] = taken[reader.table][reader.place]
+        else:
+            seen[name] = reader(ward, rows, now).astype(np.float64, copy=False)
+    return seen
 
 
 def column_readers(
-    covariates: Iterable[str], observables: Sequence[str], events: Sequence[Event], legs: Sequence[str]
+    model: Model, protocol: Protocol, events: Sequence[Event], given: Mapping[str, Given]
 ) -> dict[str, Reader]:
-    """A reader for each column of `virtuall.simulation.bind.clinic_columns`."""
-    readers = {name: _known(name) for name in covariates} | _COURSE
-    for place, name in enumerate(observables):
-        readers[name] = _latest(place)
+    """A reader for each column that conditions may speak of; ``given`` are the doses of care given so far."""
+    readers: dict[str, Reader] = {name: _known(name) for name in model.covariates} | _COURSE
+    for place, observable in enumerate(protocol.monitoring.observables):
+        readers[observable.name] = TableRow("latest", place)
+    for place, finding in enumerate(protocol.monitoring.findings):
+        readers[finding.name] = TableRow("found", place)
+    for place, graded in enumerate(protocol.monitoring.graded):
+        readers |= _of_graded(graded.name, place)
     for number, event in enumerate(events):
         if not event.fatal:
             readers |= _of_event(event.name, number)
-    kinds = np.array([LEGS.index(name) for name in legs])
+    for product, doses in given.items():
+        readers |= _of_care(product, doses)
+    kinds = np.array([LEGS.index(leg.name) for leg in protocol.legs])
     readers["leg"] = lambda ward, rows, now: kinds[ward.course.leg[rows]]
     return readers
 
@@ -47,8 +76,21 @@ def _known(name: str) -> Reader:
     )
 
 
-def _latest(place: int) -> Reader:
-    return lambda ward, rows, now: ward.latest[place, rows]
+def _of_graded(name: str, place: int) -> dict[str, Reader]:
+    return {
+        f"{name}_grade": TableRow("grade", place),
+        f"{name}_worst": TableRow("worst", place),
+        f"{name}_count": lambda ward, rows, now: ward.graded_count[place, rows],
+        f"{name}_days": lambda ward, rows, now: now - ward.graded_since[place, rows],
+        f"{name}_quiet_days": lambda ward, rows, now: now - ward.graded_last[place, rows],
+    }
+
+
+def _of_care(product: str, given: Given) -> dict[str, Reader]:
+    return {
+        f"{product}_doses": lambda ward, rows, now: given.count[rows],
+        f"{product}_days": lambda ward, rows, now: now - given.times[0, rows],
+    }
 
 
 def _of_event(name: str, number: int) -> dict[str, Reader]:
@@ -83,6 +125,8 @@ _COURSE: dict[str, Reader] = {
     "mrd_negative": lambda ward, rows, now: ~np.isnan(ward.days["mrd_day"][rows]),
     "transplant_planned": lambda ward, rows, now: np.isfinite(ward.agenda["transplant"][rows]),
     "transplanted": lambda ward, rows, now: ward.transplanted[rows],
+    "inpatient": lambda ward, rows, now: ward.inpatient_until[rows] > now,
+    "intensive": lambda ward, rows, now: ward.intensive_until[rows] > now,
     "supply": lambda ward, rows, now: ward.supply[rows],
     "relapse_phenotype": lambda ward, rows, now: ward.phenotype[rows],
 }

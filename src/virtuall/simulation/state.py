@@ -40,21 +40,24 @@ class Rounds:
     readers: dict[str, Reader] = field(init=False)
     rule_memory: Memory = field(init=False)
     judgment_memory: Memory = field(init=False)
+    finding_memory: Memory = field(init=False)
+    graded_memory: dict[int, list[list[Memory]]] = field(init=False)
     choice_memory: Memory = field(init=False)
     given: dict[str, Given] = field(init=False)
     care_place: dict[str, int] = field(init=False)
     sets: list[tuple[str, Ints, Floats]] = field(default_factory=list)
     adds: list[tuple[str, Ints, Floats]] = field(default_factory=list)
     seen: Flags = field(default_factory=lambda: np.empty(0, bool))
+    looked: Flags = field(default_factory=lambda: np.empty((0, 0), bool))
 
     def __post_init__(self) -> None:
         n = len(self.ward)
-        observables = [each.name for each in self.protocol.monitoring.observables]
-        legs = [leg.name for leg in self.protocol.legs]
-        self.readers = column_readers(self.model.covariates, observables, self.binding.events, legs)
+        self.given = {name: Given.nothing(dose, n) for name, dose in self.protocol.care.items()}
+        self.readers = column_readers(self.model, self.protocol, self.binding.events, self.given)
+        self.finding_memory = self.binding.findings.memory(n)
+        self.graded_memory = self.binding.panel.memory(n)
         self.rule_memory = self.binding.rules.memory(n)
         self.judgment_memory = self.binding.judgments.memory(n)
         self.choice_memory = self.binding.choices.memory(n)
-        self.given = {name: Given.nothing(dose, n) for name, dose in self.protocol.care.items()}
         self.care_place = {name: place for place, name in enumerate(self.protocol.care)}
-        self.seen = np.zeros(n, bool)
+        self.seen, self.looked = np.zeros(n, bool), np.zeros((1 + len(self.binding.graded), n), bool)

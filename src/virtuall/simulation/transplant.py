@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.simulation import treatment
+from virtuall.simulation import looks, treatment
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import admit, settle_graft
 
@@ -21,6 +21,7 @@ def begin(rounds: Rounds, rows: Ints) -> None:
     time = rounds.ensemble.now[rows]
     treatment.stop(rounds, rows, time, "transplant")
     settle_graft(ward, rows, time)
+    looks.end_watch(rounds, rows)
     ward.agenda["transplant_end"][rows] = time + policy.conditioning_days
     rounds.sets.append((policy.conditioning_input, rows, np.full(len(rows), 1 / policy.conditioning_days)))
     rounds.sets.append((policy.graft_input, rows, np.ones(len(rows))))

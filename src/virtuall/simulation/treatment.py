@@ -14,7 +14,7 @@ from virtuall.dosing.supply import SUPPLY
 from virtuall.simulation import care, effects, next_line, samples
 from virtuall.simulation.choices import allow_cycles
 from virtuall.simulation.orders import by_leg, carry_out
-from virtuall.simulation.protocol import LYMPHODEPLETION, Leg
+from virtuall.simulation.protocol import LYMPHODEPLETION, STAYS, Leg
 from virtuall.simulation.snapshot import snapshot
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import note_first
@@ -39,17 +39,24 @@ def follow_rules(rounds: Rounds, rows: Ints) -> None:
     time = rounds.ensemble.now[rows]
     seen = snapshot(rounds.readers, ward, rows, time, program.conditions.columns)
     applies = rounds.binding.rule_applies[:, ward.course.leg[rows]]
-    settled = settle(program.fire(rounds.rule_memory, rows, time, seen, {}, applies), program.rules)
-    overruled = settled.overruled
-    for place in np.flatnonzero((settled.stands | overruled).any(axis=1)):
-        rule, beaten, these = program.rules[place], overruled[place], settled.stands[place]
-        rounds.charts.write(rows[beaten], time[beaten], "overruled", rule.action, rule=rule.name)
+    fired = program.fire(rounds.rule_memory, rows, time, seen, {}, applies)
+    some = np.flatnonzero(fired.any(axis=1))
+    if not len(some):
+        return
+    settled = settle(fired, program.rules)
+    for place in some.tolist():
+        rule, beaten, these = program.rules[place], settled.overruled_by[place] >= 0, settled.stands[place]
+        if beaten.any():
+            rounds.charts.write(rows[beaten], time[beaten], "overruled", rule.action, rule=rule.name)
         if these.any():
-            _obey(rounds, rule, rounds.binding.rule_of_main[place], rows[these])
+            _obey(rounds, place, rule, rows[these])
 
 
-def _obey(rounds: Rounds, rule: Rule, of_main: bool, rows: Ints) -> None:
-    ward, now = rounds.ward, rounds.ensemble.now
+def _obey(rounds: Rounds, place: int, rule: Rule, rows: Ints) -> None:
+    ward, now, of_main = rounds.ward, rounds.ensemble.now, rounds.binding.rule_of_main[place]
+    if rule.action in STAYS:
+        care.stay(rounds, rule, rows, rounds.binding.rule_lasts[place])
+        return
     if rule.action == "stop" and of_main:
         stop(rounds, rows, now[rows], rule.name)
         return

@@ -36,7 +36,7 @@ TIMERS = (
 
 @dataclass(eq=False)
 class Ward:
-    """The clinic's side of a simulation of N patients, K observables, S schedules, E events, C clones.
+    """The clinic's side of a simulation of N patients; K observables, S schedules, E events, F findings, G graded.
 
     Times are days on each patient's own clock; NaN: did not happen; infinite: not planned. ``plan`` holds every
     planned time, one row for each thing that is planned; ``agenda``, ``samples``, ``results``, ``event_end`` and the
@@ -51,9 +51,16 @@ class Ward:
     samples: Floats
     results: Floats
     repeats: Ints
+    waiting: Flags
     pending: Floats
     latest: Floats
     sampled: Ints
+    found: Floats
+    grade: Floats
+    worst: Floats
+    graded_since: Floats
+    graded_last: Floats
+    graded_count: Ints
     event_grade: Ints
     event_consequence: Ints
     event_end: Floats
@@ -70,6 +77,7 @@ class Ward:
     lines: Ints
     transplanted: Flags
     inpatient_until: Floats
+    intensive_until: Floats
     small: Flags
     cells: Floats
     net: Floats
@@ -91,6 +99,8 @@ class Ward:
         return len(self.ids)
 
 
+# Days that are counted up.
+STAYS = ("bed_days", "intensive_days")
 # What happens at most once, as days; the frame of outcomes has a column for each.
 FIRST_TIMES = (
     "response_day",
@@ -104,6 +114,7 @@ FIRST_TIMES = (
     "product_ready_day",
     "lymphodepletion_day",
     "infused_day",
+    "intensive_day",
     "death_day",
     "last_day",
 )
@@ -115,7 +126,7 @@ def open_ward(
     """Everybody at enrollment: the first cycle due, nothing known; ``bsa`` is the body surface, m2."""
     n = len(patients)
     schedules, observables = len(protocol.monitoring.schedules), len(protocol.monitoring.observables)
-    events = len(binding.events)
+    events, findings, graded = len(binding.events), len(binding.findings.findings), len(binding.graded)
 
     def none(*shape: int) -> Ints:
         return np.zeros((*shape, n), np.int64)
@@ -138,9 +149,16 @@ def open_ward(
         samples=plan[timers : timers + schedules],
         results=plan[timers + schedules : ends],
         repeats=none(schedules),
+        waiting=np.zeros((schedules, n), bool),
         pending=np.full((schedules, observables, n), np.nan),
         latest=np.full((observables, n), np.nan),
         sampled=none(schedules),
+        found=np.full((findings, n), np.nan),
+        grade=np.zeros((graded, n)),
+        worst=np.zeros((graded, n)),
+        graded_since=np.full((graded, n), np.nan),
+        graded_last=np.full((graded, n), -NEVER),
+        graded_count=none(graded),
         event_grade=none(events),
         event_consequence=none(events),
         event_end=plan[ends : ends + events],
@@ -157,6 +175,7 @@ def open_ward(
         lines=none(),
         transplanted=np.zeros(n, bool),
         inpatient_until=np.zeros(n),
+        intensive_until=np.zeros(n),
         small=np.zeros((clones, n), bool),
         cells=np.zeros((clones, n)),
         net=np.zeros((clones, n)),
@@ -174,7 +193,7 @@ def open_ward(
     )
     ward.agenda["grid"][:] = 0.0
     ward.agenda["horizon"][:] = days
-    ward.days = {name: np.full(n, np.nan) for name in FIRST_TIMES} | {"bed_days": np.zeros(n)}
+    ward.days = {name: np.full(n, np.nan) for name in FIRST_TIMES} | {name: np.zeros(n) for name in STAYS}
     ward.entered[0] = 1
     ward.words = {
         "supply_failure": np.full(n, "", object),
@@ -223,13 +242,25 @@ def leave(ward: Ward, rows: Ints, time: Floats) -> None:
 
 def admit(ward: Ward, rows: Ints, time: Floats, length: Floats) -> None:
     """Days in hospital from now on; days already counted are not counted again."""
+    _stay(ward, "bed_days", ward.inpatient_until, rows, time, length)
+
+
+def intensify(ward: Ward, rows: Ints, time: Floats, length: Floats) -> None:
+    """Days in intensive care from now on, and so in hospital."""
+    admit(ward, rows, time, length)
+    note_first(ward, "intensive_day", rows, time)
+    _stay(ward, "intensive_days", ward.intensive_until, rows, time, length)
+
+
+def _stay(ward: Ward, counted: str, ends: Floats, rows: Ints, time: Floats, length: Floats) -> None:
     until = time + length
-    start = np.maximum(time, ward.inpatient_until[rows])
-    ward.days["bed_days"][rows] += np.maximum(until - start, 0.0)
-    ward.inpatient_until[rows] = np.maximum(ward.inpatient_until[rows], until)
+    start = np.maximum(time, ends[rows])
+    ward.days[counted][rows] += np.maximum(until - start, 0.0)
+    ends[rows] = np.maximum(ends[rows], until)
 
 
 def discharge(ward: Ward, rows: Ints, time: Floats) -> None:
-    """Take back bed days that a death or the end of follow-up leaves unused."""
-    ward.days["bed_days"][rows] -= np.maximum(ward.inpatient_until[rows] - time, 0.0)
-    ward.inpatient_until[rows] = np.minimum(ward.inpatient_until[rows], time)
+    """Take back days in hospital that a death or the end of follow-up leaves unused."""
+    for counted, ends in zip(STAYS, (ward.inpatient_until, ward.intensive_until), strict=True):
+        ward.days[counted][rows] -= np.maximum(ends[rows] - time, 0.0)
+        ends[rows] = np.minimum(ends[rows], time)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from virtuall.core.position import Position
@@ -96,9 +96,7 @@ class Call:
     where: Position = field(compare=False, repr=False)
 
 
-Expression: TypeAlias = (
-    Number | Name | Negative | Arithmetic | Comparison | Membership | Not | And | Or | Call
-)
+Expression: TypeAlias = Number | Name | Negative | Arithmetic | Comparison | Membership | Not | And | Or | Call
 
 
 @dataclass(frozen=True)
@@ -132,3 +130,19 @@ def parts_of(expression: Expression) -> Iterator[Expression]:
         case And(terms=inner) | Or(terms=inner) | Call(arguments=inner):
             for term in inner:
                 yield from parts_of(term)
+
+
+def with_flags(expression: Expression, flags: Mapping[str, Expression]) -> Expression:
+    """The condition with the conditions that flags stand for in their places.
+
+    Where a flag is not a condition by itself (in a call) it stays.
+    """
+    match expression:
+        case Name(name=name):
+            return flags.get(name, expression)
+        case Not(of=inner):
+            return replace(expression, of=with_flags(inner, flags))
+        case And(terms=terms) | Or(terms=terms):
+            return replace(expression, terms=tuple(with_flags(term, flags) for term in terms))
+        case _:
+            return expression

@@ -49,6 +49,8 @@ class Rule:
         Where the rule comes from.
     doc : str
         The rule in plain words.
+    unreached : str
+        Why no shipped trial ever follows the rule; empty for one that is followed.
     where : Position
         Where the rule stands.
     places : mapping of str to Position
@@ -66,6 +68,7 @@ class Rule:
     valid_to: datetime.date | None
     source: Source
     doc: str
+    unreached: str
     where: Position = field(compare=False)
     places: Mapping[str, Position] = field(compare=False, repr=False)
 
@@ -133,6 +136,7 @@ def _rule(entry: Table, raw: Mapping[str, Any], lines: Sequence[str], actions: S
         valid_to=entry.date("valid_to", default=None),
         source=entry.source() or Source("", "A", "", entry.where()),
         doc=entry.text("doc"),
+        unreached=entry.text("unreached", default=""),
         where=entry.where(),
         places=places,
     )

@@ -26,6 +26,7 @@ EVENT_DAYS = (
     "product_ready_day",
     "lymphodepletion_day",
     "infused_day",
+    "intensive_day",
     "transplant_day",
     "next_line_day",
     "off_protocol_day",

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.response import NONE
 from virtuall.core.errors import InputError
+from virtuall.trial.care_response import CARE, CareResponse, first_severe_doses, responded_to_care
+from virtuall.trial.episodes import OVER, with_episodes
 from virtuall.trial.paired import Interval, mean_differences, share_difference
 from virtuall.trial.reporting import ComparisonText
 
@@ -133,7 +135,14 @@ class _Measure:
 
 
 def compare_results(
-    a: Result, b: Result, *, days: float, text: ComparisonText, changed: Sequence[str] = (), more: Sequence[str] = ()
+    a: Result,
+    b: Result,
+    *,
+    days: float,
+    text: ComparisonText,
+    answer: CareResponse | None = None,
+    changed: Sequence[str] = (),
+    more: Sequence[str] = (),
 ) -> Comparison:
     """Compare two results of the same patients; pure.
 
@@ -145,6 +154,8 @@ def compare_results(
         How long each patient was followed, in both.
     text : ComparisonText
         What is counted.
+    answer : CareResponse, optional
+        The response to a drug of care that is asked of those who got it under A, or else under B.
     changed, more : sequence of str
         Names of the texts that differ, and further notes: they are passed on.
 
@@ -165,7 +176,8 @@ def compare_results(
     if np.count_nonzero(sound) < 2:
         raise InputError("too few patients were simulated to the end under both", given=int(np.count_nonzero(sound)))
     under_a, under_b = (_Charted(each, ids[sound], sound, days) for each in (a, b))
-    rows = _rows(_measures(under_a, under_b, text), a.patients.seed)
+    measures = [*_measures(under_a, under_b, text), *_answers(under_a, under_b, answer)]
+    rows = _rows(measures, a.patients.seed)
     failed = [int(np.count_nonzero(each.status)) for each in (a, b)]
     return Comparison(
         Side(a.protocol.name, a.protocol.title, failed[0]),
@@ -188,11 +200,42 @@ class _Charted:
         self.days, self.ids = days, ids
         self.frame: pd.DataFrame = result.outcomes[sound]
         self.levels = result.protocol.response.ranks[1:]
-        chart = result.events[(result.events["unit"] == GRADE) & result.events["patient"].isin(ids)]
-        self.kind = chart["kind"].to_numpy(str)
-        self.grade = chart["value"].to_numpy(float)
-        order = np.argsort(ids)
-        self.row = order[np.searchsorted(ids[order], chart["patient"].to_numpy())]
+        self.scales = {graded.name: graded.scale for graded in result.protocol.monitoring.graded}
+        self.chart = result.events[result.events["patient"].isin(ids)]
+        events = self.chart[(self.chart["unit"] == GRADE) | (self.chart["kind"] == OVER)]
+        # an event that gets worse is charted again: the worst grade of each episode counts
+        keys = ["patient", "kind", "what", "rule", "episode"]
+        graded = events["rule"].isin(set(self.scales.values()))
+        named = events.assign(what=events["what"].where(graded, ""))  # other events of a kind are counted together
+        worst = with_episodes(named).groupby(keys, observed=True)["value"].max().reset_index()
+        self.kind = _names(worst)
+        self.grade = worst["value"].to_numpy(float)
+        self.row = self.rows_of(worst["patient"])
+
+    def rows_of(self, patients: pd.Series) -> NDArray[np.int64]:
+        order = np.argsort(self.ids)
+        return np.asarray(order[np.searchsorted(self.ids[order], patients.to_numpy())], np.int64)
+
+    def doses(self, product: str) -> Floats:
+        """Doses of care of a product, by patient."""
+        given = self.chart[(self.chart["kind"] == CARE) & (self.chart["what"] == product)]
+        return np.bincount(self.rows_of(given["patient"]), minlength=len(self.ids)).astype(np.float64)
+
+    def answered(self, first: pd.Series, text: CareResponse) -> Floats:
+        """Whether those with a first dose on this day answered; NaN for the others."""
+        found = np.full(len(self.ids), np.nan)
+        if len(first):
+            answered = responded_to_care(self.chart, first, text, self.scales[text.of])
+            found[self.rows_of(answered.index.to_series())] = answered.to_numpy(float)
+        return found
+
+    def first_doses(self, text: CareResponse) -> pd.Series:
+        """The day of the first dose in a severe first episode, of those who got one."""
+        return first_severe_doses(self.chart, text, self.scales[text.of])
+
+    def products_of_care(self) -> set[str]:
+        """What was given as care."""
+        return set(self.chart[self.chart["kind"] == CARE]["what"].unique())
 
     def number(self, name: str) -> Floats:
         """A column of the outcomes; NaN where there is no such column."""
@@ -232,6 +275,17 @@ class _Charted:
     def has_cells(self) -> bool:
         """Whether cells were collected from anybody, or could not be."""
         return bool(np.isfinite(self.number("collected_day")).any() or (self.words("supply_failure") != "").any())
+
+
+def _names(events: pd.DataFrame) -> NDArray[np.str_]:
+    """What events are called: what is graded on a scale by its title, with the scale where there are several."""
+    kind, what, scale = (events[name].to_numpy(str) for name in ("kind", "what", "rule"))
+    scales: dict[str, set[str]] = {}
+    for title, each in set(zip(what.tolist(), scale.tolist(), strict=True)):
+        scales.setdefault(title, set()).add(each)
+    several = np.array([len(scales[title]) > 1 for title in what.tolist()], bool)
+    titled = np.where(several, np.char.add(np.char.add(what, ", "), scale), what)
+    return np.asarray(np.where(what == "", kind, titled), str)
 
 
 def _measures(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure]:
@@ -280,15 +334,33 @@ def _course(a: _Charted, b: _Charted) -> list[_Measure]:
 def _care(a: _Charted, b: _Charted) -> list[_Measure]:
     rows: list[tuple[str, str, Better, str]] = [
         ("days in hospital", "d", "less", "bed_days"),
+        ("days in intensive care", "d", "less", "intensive_days"),
         ("days of infusion", "d", "", "infusion_days"),
         ("later lines of therapy", "lines", "less", "lines_after"),
     ]
-    return [_Measure("care", words, unit, better, a.number(name), b.number(name)) for words, unit, better, name in rows]
+    found = [
+        _Measure("care", words, unit, better, a.number(name), b.number(name)) for words, unit, better, name in rows
+    ]
+    for product in sorted(a.products_of_care() | b.products_of_care()):
+        words, both = product.replace("_", " "), (a.doses(product), b.doses(product))
+        found.append(_Measure("care", f"given {words}", SHARE, "", *((each > 0).astype(float) for each in both)))
+        found.append(_Measure("care", f"doses of {words}", "per patient", "", *both))
+    return found
+
+
+def _answers(a: _Charted, b: _Charted, text: CareResponse | None) -> list[_Measure]:
+    """Response to a drug of care of those who got it under A, or else B, and the course of the same patients there."""
+    if text is None or text.of not in a.scales or text.of not in b.scales:
+        return []
+    first = next((doses for doses in (a.first_doses(text), b.first_doses(text)) if len(doses)), None)
+    if first is None:
+        return []
+    return [_Measure("care", text.title, SHARE, "more", a.answered(first, text), b.answered(first, text))]
 
 
 def _toxicities(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure]:
     severe, found = text.severe_grade, []
-    for kind in sorted({*a.kind, *b.kind}):
+    for kind in sorted({*a.kind, *b.kind}, key=str.casefold):
         words = str(kind).replace("_", " ")
         # where only severe events are simulated, "any grade" would promise more than there is
         milder = any(bool(np.any(side.grade[side.kind == kind] < severe)) for side in (a, b))
@@ -296,7 +368,7 @@ def _toxicities(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure
             if least or milder:
                 both = [(side.counts(kind, least) > 0).astype(float) for side in (a, b)]
                 found.append(_Measure("toxicity", name, SHARE, "less", both[0], both[1]))
-    for kind in sorted({*a.kind, *b.kind}):
+    for kind in sorted({*a.kind, *b.kind}, key=str.casefold):
         name = f"{str(kind).replace('_', ' ')}, events"
         both = [side.counts(kind, 0) for side in (a, b)]
         found.append(_Measure("toxicity", name, "per patient", "less", both[0], both[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from virtuall.core.errors import InputError
 from virtuall.model.shelf import Shelf, open_shelf
+from virtuall.trial.care_response import care_response
 from virtuall.trial.comparison import Comparison, compare_results
 from virtuall.trial.reporting import comparison_text
 
@@ -27,6 +29,8 @@ def compare(
     processes: int = 1,
     library: Library = (),
     library_b: Library = (),
+    as_of: datetime.date | None = None,
+    as_of_b: datetime.date | None = None,
 ) -> Comparison:
     """The same virtual patients under protocol `a` and under protocol `b`.
 
@@ -46,6 +50,8 @@ def compare(
         The user's own folders, laid over the shipped library for both.
     library_b : sequence of path
         Folders laid over these for `b` only: a changed rule.
+    as_of, as_of_b : date, optional
+        The day of the rules, for both and for `b` only; by default the rules of now.
 
     Raises
     ------
@@ -69,9 +75,13 @@ def compare(
     shelf_b.protocol(b)
     shelf_a.cohort(cohort)
     changed = changed_texts(shelf_a, shelf_b)
-    if a == b and not changed:
+    days_of_rules = (as_of, as_of_b if as_of_b is not None else as_of)
+    if a == b and not changed and days_of_rules[0] == days_of_rules[1]:
         raise InputError("nothing to compare: A and B are one protocol with the same texts", given=a)
-    protocols = load_protocol(a, library=library), load_protocol(b, library=over_b)
+    protocols = (
+        load_protocol(a, library=library, as_of=days_of_rules[0]),
+        load_protocol(b, library=over_b, as_of=days_of_rules[1]),
+    )
     horizon = min(each.follow_up for each in protocols) if days is None else float(days)
     people = [sample(cohort, n, seed, library=each) for each in (library, over_b)]
     results = [
@@ -79,7 +89,12 @@ def compare(
         for patients, protocol in zip(people, protocols, strict=True)
     ]
     return compare_results(
-        *results, days=horizon, text=comparison_text(over_b), changed=changed, more=_differences(*people)
+        *results,
+        days=horizon,
+        text=comparison_text(over_b),
+        answer=care_response(over_b),
+        changed=changed,
+        more=_differences(*people),
     )
 
 

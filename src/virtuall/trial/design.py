@@ -7,6 +7,8 @@
     about = "Whom against whom."
     horizon = "36 month"                 # how long a patient is simulated at most
     also_scored = ["pooled_relapsed"]    # folders whose published rows are computed from these patients too
+    as_of = 2015-06-01                   # rules that were in force on this day; by default those that still are
+    scales = ["penn_crs"]                # scales on which all charts are graded beside those of the clinic
     source = "tower_response"
     mark = "V"
 
@@ -16,6 +18,7 @@
     never_treated = 25                   # how many of them never got a dose
     cohort = "adult_relapsed"
     protocol = "chemotherapy/salvage"
+    scales = ["penn_crs"]                # further ones for this arm only
 
     [accrual]
     period = "20.5 month"                # uniform over it
@@ -28,6 +31,16 @@
     after = "30 d"                       # events count up to so long after a patient left the protocol,
     to_the_end = ["late_event"]          # but these kinds to the end of follow-up
 
+    [[report]]                           # see virtuall.trial.reported
+    kind = "crs"
+    share = "0.45"
+    why = "Published share / simulated share."
+
+    [recorded]                           # times of the signals that rows read; left out when none does
+    every = "1 d"
+    until = "180 d"
+    offset = "1 h"                       # of the first time after the start
+
     [figures]
     last = "24 month"                    # survival is drawn up to here,
     every = "3 month"                    # with the numbers at risk at these times
@@ -37,13 +50,18 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from virtuall.model.shelf import open_shelf
 from virtuall.texts.table import Table, reading
+from virtuall.trial.reported import Report, read_reports
 
 
 @dataclass(frozen=True)
@@ -59,6 +77,8 @@ class Arm:
         Chance of a patient never to get a dose.
     cohort, protocol : str
         Names in the library.
+    scales : tuple of str
+        Scales on which its charts are graded beside those of the clinic.
     """
 
     name: str
@@ -66,6 +86,7 @@ class Arm:
     never_treated: float
     cohort: str
     protocol: str
+    scales: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +99,7 @@ class Figures:
     burden: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """A trial.
 
@@ -102,6 +123,14 @@ class Design:
         Kinds that count to the end of follow-up.
     also_scored : tuple of str
         Other folders of trials whose rows are computed from these patients.
+    as_of : date or None
+        The clinic keeps the rules that were in force on this day; None: those that still are.
+    scales : tuple of str
+        Scales on which the charts of all arms are graded beside those of the clinic.
+    reports : tuple of Report
+        Which share of the charted events is reported.
+    recorded : float64 array
+        Days at which signals are recorded for the rows that read them; empty for none.
     figures : Figures
     folder : Path
     """
@@ -118,6 +147,10 @@ class Design:
     events_after: float
     events_to_the_end: tuple[str, ...]
     also_scored: tuple[str, ...]
+    as_of: datetime.date | None
+    scales: tuple[str, ...]
+    reports: tuple[Report, ...]
+    recorded: NDArray[np.float64]
     figures: Figures
     folder: Path
 
@@ -173,6 +206,10 @@ def read_design(path: Path) -> Design:
             events_after=math.inf if events is None else events.days("after", low=0),
             events_to_the_end=() if events is None else events.texts("to_the_end", default=()),
             also_scored=trial.texts("also_scored", default=()),
+            as_of=trial.date("as_of", default=None),
+            scales=trial.texts("scales", default=()),
+            reports=read_reports(table, [arm.name for arm in arms]),
+            recorded=_recorded(table.table("recorded", default=None)),
             figures=_figures(table.table("figures")),
             folder=path.parent,
         )
@@ -199,7 +236,21 @@ def _arm(table: Table) -> Arm:
         never_treated=never / max(size, 1),
         cohort=table.text("cohort"),
         protocol=table.text("protocol"),
+        scales=table.texts("scales", default=()),
     )
+
+
+def _recorded(table: Table | None) -> NDArray[np.float64]:
+    if table is None:
+        return np.empty(0)
+    table.source()
+    every, until = table.days("every", low=0), table.days("until", low=0)
+    if not 0 < every <= until:
+        table.problem("the recorded times must go on for at least one of their steps", "until")
+        return np.empty(0)
+    times = np.arange(0.0, until + every / 2, every)
+    offset = table.days("offset", low=0, default=0.0)
+    return times if not offset else np.append(0.0, times + offset)
 
 
 def _figures(table: Table) -> Figures:

@@ -34,6 +34,7 @@ Flags = NDArray[np.bool_]
 
 LEVELS = ("CR", "CRh", "CRi")
 SURVIVALS = ("os", "efs", "pfs", "dor")
+DAYS_OF_YEAR = 365.25
 CENSORINGS = ("transplant", "next_line")
 # Conditions on what happened to a patient, and the day that tells it.
 HAPPENED = {
@@ -243,10 +244,21 @@ def event_share(patients: Patients, *, column: str) -> float:
     return _share(np.asarray(patients[column], bool)[np.asarray(patients["treated"], bool)])
 
 
-def event_onset(patients: Patients, *, column: str, statistic: str) -> float:
-    """A statistic of the first days of an event; `column` is one that `virtuall.trial.charted` added."""
+def event_days(patients: Patients, *, column: str, statistic: str) -> float:
+    """A statistic of the first days of an event, or of how long it lasted; who has none is left out.
+
+    `column` is one that `virtuall.trial.charted` added. An event that was not over when it was last seen has no length.
+    """
     days = _finite(patients, column)
     return float(STATISTICS[statistic](days)) if days.size else np.nan
+
+
+def event_rate(patients: Patients, *, column: str) -> float:
+    """Events by year under the protocol, of treated patients; `column` tells how many each had."""
+    treated = np.asarray(patients["treated"], bool)
+    under = np.fmin(_column(patients, "off_protocol_day"), _last_seen(patients))[treated]
+    years = float(under.sum()) / DAYS_OF_YEAR
+    return float(_column(patients, column)[treated].sum()) / years if years > 0 else np.nan
 
 
 def signal(patients: Patients, *, column: str, statistic: str) -> float:
@@ -255,9 +267,12 @@ def signal(patients: Patients, *, column: str, statistic: str) -> float:
     return float(STATISTICS[statistic](values)) if values.size else np.nan
 
 
-def signal_share(patients: Patients, *, column: str, at_most: float) -> float:
-    """Share of the finite values of a signal that are `at_most` or less."""
-    return _share(_finite(patients, column) <= at_most)
+def signal_share(patients: Patients, *, column: str, at_most: float | None = None, above: float | None = None) -> float:
+    """Share of the finite values of a signal that are `at_most` or less, or that are `above` a limit."""
+    values = _finite(patients, column)
+    return _share(
+        (values <= (np.inf if at_most is None else at_most)) & (values > (-np.inf if above is None else above))
+    )
 
 
 # endpoints of two groups
@@ -311,9 +326,8 @@ def selected(patients: Patients, conditions: Mapping[str, Any]) -> Flags:
 
 
 _WINDOW = ("levels", "by", "by_cycle")
-_EVENT = ("kind", "grade", "highest", "cycle", "by", "before", "fatal")
 _SURVIVAL = ("of", "censor_at", "response_by", "levels")
-_SIGNAL = ("signal", "unit", "between", "relative", "reduce", "floor")
+_SIGNAL = ("signal", "unit", "between", "relative", "change", "reduce", "floor")
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "response_share": Endpoint(response_share, "1", _WINDOW),
@@ -332,10 +346,12 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "cycles": Endpoint(cycles, "cycle", ("statistic",)),
     "baseline": Endpoint(baseline, "1", ("column", "statistic", "unit")),
     "baseline_share": Endpoint(baseline_share, "1", ("having",)),
-    "event_share": Endpoint(event_share, "1", _EVENT),
-    "event_onset": Endpoint(event_onset, "day", (*_EVENT, "statistic")),
+    "event_share": Endpoint(event_share, "1", ()),
+    "event_onset": Endpoint(event_days, "day", ("statistic",)),
+    "event_duration": Endpoint(event_days, "day", ("statistic",)),
+    "event_rate": Endpoint(event_rate, "1/year", ()),
     "signal": Endpoint(signal, "1", (*_SIGNAL, "statistic")),
-    "signal_share": Endpoint(signal_share, "1", (*_SIGNAL, "at_most")),
+    "signal_share": Endpoint(signal_share, "1", (*_SIGNAL, "at_most", "above")),
 }
 
 

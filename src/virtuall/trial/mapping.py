@@ -34,6 +34,21 @@ the first up to, not including, the second number: ``age``, ``line``, ``response
 
 ``since = "infused_day"`` leaves out who has no such day and counts all days from it. A published count (its unit is
 ``patients`` or ``relapses``) is a share times the published n, or times ``out_of``.
+
+Events are chosen from the charts by ``kind`` and, where needed, ``scale`` (on which they are graded), ``grade``,
+``highest``, ``what`` (titles, products or findings), ``words`` (levels of a finding), ``least`` (its lowest value that
+counts, or the lowest dose), ``rule`` (that ordered a drug), ``times`` (how many: at least, or a pair from - to),
+``cycle``, ``by``, ``before``, ``fatal``::
+
+    [[row]]
+    targets = ["T0686"]                            # two doses of a drug, among patients with the syndrome
+    endpoint = "event_share"
+    group = { arm = "cells" }
+    kind = "care"
+    what = ["DRUG"]
+    times = [2, 2]
+    among = { kind = "crs", scale = "penn_crs" }   # only who had this event; without = {...}: only who had it not
+    since = "infused_day"
 """
 
 from __future__ import annotations
@@ -47,13 +62,17 @@ from virtuall.core.errors import Problems, TextError
 from virtuall.core.position import Position
 from virtuall.texts.table import Table, reading
 from virtuall.trial.accrual import EVENT_DAYS
-from virtuall.trial.charted import EventColumn
+from virtuall.trial.charted import ANY, EventColumn
 from virtuall.trial.endpoints import CENSORINGS, ENDPOINTS, HAPPENED, LEVELS, STATISTICS, SURVIVALS
 from virtuall.trial.published import Published
+from virtuall.trial.reported import ALWAYS_KNOWN
 from virtuall.trial.traced import REDUCTIONS, SignalColumn
 
 _TEXT_CONDITIONS = ("arm", "sex")
 _FLAG_CONDITIONS = ("prior_transplant", "mrd_negative", *HAPPENED)
+# What the column of an event tells, by endpoint.
+_TELLS = {"event_share": "had", "event_onset": "onset", "event_duration": "duration", "event_rate": "count"}
+_SIGNAL_KEYS = ("signal", "between", "relative", "change", "reduce", "floor")
 _RANGE_CONDITIONS = ("age", "line", "response_cycle", "marrow_blasts", "weight", "bsa")
 
 
@@ -81,6 +100,8 @@ class Row:
         Unit of the value computed.
     column : EventColumn, SignalColumn or None
         The column that the endpoint reads and that must be added to the outcomes first.
+    chosen_by : tuple of EventColumn
+        Columns that `group` reads: who had an event, or had it not.
     label : str
         Which patients, where the published arm does not say it ("first salvage").
     note : str
@@ -98,9 +119,15 @@ class Row:
     size: int | None
     unit: str
     column: EventColumn | SignalColumn | None
+    chosen_by: tuple[EventColumn, ...]
     label: str
     note: str
     where: Position
+
+    @property
+    def events(self) -> tuple[EventColumn, ...]:
+        """The columns of events that it reads."""
+        return (self.column, *self.chosen_by) if isinstance(self.column, EventColumn) else self.chosen_by
 
 
 @dataclass(frozen=True)
@@ -171,26 +198,21 @@ def _row(table: Table) -> Row:
     since = table.choice("since", EVENT_DAYS, default="")
     column = _column(table, name, options, unit, since)
     if column is not None:
-        for key in (
-            "kind",
-            "grade",
-            "highest",
-            "cycle",
-            "by",
-            "before",
-            "fatal",
-            "signal",
-            "between",
-            "relative",
-            "reduce",
-            "floor",
-        ):
+        for key in _SIGNAL_KEYS:
             options.pop(key, None)
         options["column"] = column.name
+    group = _conditions(table.table("group")) if "group" in table else {}
+    chosen_by = []
+    for key, had in (("among", True), ("without", False)):
+        if key in table:
+            chosen_by.append(_event(table.table(key), since))
+            group[chosen_by[-1].name] = had
     needed = _REQUIRED.get(name, ()) + (("response_by",) if options.get("of") == "efs" else ())
     for key in needed:
         if key not in options:
             table.problem(f"the endpoint {name} needs the key {key!r}")
+    if name == "signal_share" and ("at_most" in options) == ("above" in options):
+        table.problem(f"the endpoint {name} needs one of the keys 'at_most' and 'above'")
     against = table.table("against", default=None)
     if (against is None) != (endpoint.groups == 1):
         table.problem(f"{name} {'takes no' if endpoint.groups == 1 else 'needs a'} second group", None)
@@ -198,13 +220,14 @@ def _row(table: Table) -> Row:
         targets=table.texts("targets"),
         endpoint=name,
         options=options,
-        group=_conditions(table.table("group")) if "group" in table else {},
+        group=group,
         against={} if against is None else _conditions(against),
         since=since,
         out_of=table.integer("out_of", low=1, default=None),
         size=table.integer("size", low=1, default=None),
         unit=endpoint.unit if name == "signal_share" else unit,
         column=column,
+        chosen_by=tuple(chosen_by),
         label=table.text("label", default=""),
         note=table.text("note", default=""),
         where=table.where(),
@@ -214,18 +237,8 @@ def _row(table: Table) -> Row:
 def _column(
     table: Table, endpoint: str, options: Mapping[str, Any], unit: str, since: str
 ) -> EventColumn | SignalColumn | None:
-    if endpoint in ("event_share", "event_onset"):
-        return EventColumn(
-            kind=options["kind"] if "kind" in options else table.text("kind"),
-            grade=options.get("grade", 0),
-            cycle=options.get("cycle"),
-            highest=options.get("highest"),
-            by=options.get("by", float("inf")),
-            since=since,
-            before=options.get("before", ""),
-            fatal=options.get("fatal", ""),
-            onset=endpoint == "event_onset",
-        )
+    if endpoint in _TELLS:
+        return _event(table, since, _TELLS[endpoint])
     if endpoint in ("signal", "signal_share"):
         first, last = options.get("between", (0.0, 0.0))
         return SignalColumn(
@@ -236,8 +249,46 @@ def _column(
             relative=options.get("relative", False),
             reduce=options.get("reduce", "none"),
             floor=options.get("floor", float("-inf")),
+            change=options.get("change", False),
+            since=since,
         )
     return None
+
+
+def _event(table: Table, since: str, tells: str = "had") -> EventColumn:
+    """The event that a row asks for, or that chooses its patients."""
+    kind = table.text("kind")
+    graded = kind not in ALWAYS_KNOWN
+    for key in ("scale", "grade", "highest") if not graded else ("words", "least", "rule"):
+        if key in table:
+            table.problem(f"{key!r} does not go with events of the kind {kind!r}", key)
+    least = 0.0 if kind == "care" else 1.0
+    grade = table.integer("grade", low=0, high=5, default=0) if graded else table.number("least", default=least)
+    return EventColumn(
+        kind=kind,
+        grade=grade,
+        highest=table.integer("highest", low=0, high=5, default=None),
+        cycle=table.integer("cycle", low=1, default=None),
+        by=table.days("by", low=0, default=float("inf")),
+        since=since,
+        before=table.choice("before", EVENT_DAYS, default=""),
+        fatal=table.text("fatal", default=""),
+        tells=tells,
+        scale=table.text("scale" if graded else "rule", default=""),
+        what=table.texts("what", default=()),
+        words=table.texts("words", default=()),
+        times=_times(table),
+    )
+
+
+def _times(table: Table) -> tuple[int, int]:
+    values = [int(each) for each in table.numbers("times", default=(1, ANY))]
+    if len(values) == 1:
+        values.append(ANY)
+    if len(values) != 2 or not 1 <= values[0] <= values[1]:
+        table.problem("times must be one number or two, the lower first", "times")
+        return (1, ANY)
+    return (values[0], values[1])
 
 
 def _conditions(table: Table) -> dict[str, Any]:
@@ -281,23 +332,19 @@ _OPTIONS: Mapping[str, Any] = {
     "column": lambda table: table.text("column"),
     "first": lambda table: table.choice("first", EVENT_DAYS),
     "last": lambda table: table.choice("last", EVENT_DAYS),
-    "before": lambda table: table.choice("before", EVENT_DAYS),
-    "fatal": lambda table: table.text("fatal"),
     "causes": lambda table: table.texts("causes"),
     "phenotype": lambda table: table.text("phenotype"),
     "in_remission": lambda table: table.flag("in_remission"),
     "unit": lambda table: table.unit("unit"),
     "having": lambda table: _conditions(table.table("having")),
-    "kind": lambda table: table.text("kind"),
-    "grade": lambda table: table.integer("grade", low=0, high=5),
-    "highest": lambda table: table.integer("highest", low=0, high=5),
-    "cycle": lambda table: table.integer("cycle", low=1),
     "signal": lambda table: table.text("signal"),
     "between": _window,
     "relative": lambda table: table.flag("relative"),
     "reduce": lambda table: table.choice("reduce", tuple(REDUCTIONS)),
     "floor": lambda table: table.number("floor"),
+    "change": lambda table: table.flag("change"),
     "at_most": lambda table: table.number("at_most"),
+    "above": lambda table: table.number("above"),
 }
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "response_share": ("levels",),
@@ -310,9 +357,9 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "not_infused_share": ("causes",),
     "relapse_share": ("phenotype",),
     "event_onset": ("statistic",),
+    "event_duration": ("statistic",),
     "cycles": ("statistic",),
     "baseline": ("column", "statistic"),
     "baseline_share": ("having",),
     "signal": ("statistic",),
-    "signal_share": ("at_most",),
 }

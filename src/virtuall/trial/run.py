@@ -22,14 +22,18 @@ from virtuall.core.errors import InputError
 from virtuall.core.random import uniform
 from virtuall.model.shelf import open_shelf
 from virtuall.trial.accrual import cut_data
-from virtuall.trial.charted import EventColumn, during_treatment, with_first_response
+from virtuall.trial.charted import during_treatment, with_first_response
 from virtuall.trial.design import Arm, Design, load_design
+from virtuall.trial.episodes import OVER, with_episodes
 from virtuall.trial.mapping import Mapped, check_mapping, read_mapping
 from virtuall.trial.published import Published, read_published
+from virtuall.trial.reported import reported
 from virtuall.trial.scoring import RESAMPLES, TrialRow, check_units, score_trial
+from virtuall.trial.traced import SignalColumn
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 Ids = NDArray[np.int64]
 
@@ -131,16 +135,19 @@ def run_trial(
         raise InputError("a trial needs at least one replicate", given=replicates)
     design = load_design(name, library)
     tables = [read_rows(each, library) for each in (design.name, *design.also_scored)]
-    arms = [_simulate_arm(design, arm, seed, replicates, processes, library) for arm in design.arms]
+    names = signals_read(tables)
+    arms = [_simulate_arm(design, arm, seed, replicates, processes, library, names) for arm in design.arms]
     whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
     draws = uniform(seed, "accrual", whole["patient"].to_numpy())
     outcomes = cut_data(whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after)
-    asked = events[events["kind"].isin(_kinds(tables))]
-    charted = during_treatment(asked, whole, design.events_after, design.events_to_the_end)
+    charted = counted_events(design, events, whole, tables, seed)
+    signals = _together([arm.signals for arm in arms]) if names and design.recorded.size else None
     rows = [
         row
         for table in tables
-        for row in score_trial(outcomes, charted, table.published, table.mapped, seed=seed, resamples=resamples)
+        for row in score_trial(
+            outcomes, charted, table.published, table.mapped, seed=seed, signals=signals, resamples=resamples
+        )
     ]
     return TrialResult(
         design=design,
@@ -203,26 +210,67 @@ def stacked(
     return with_first_response(together, chart), chart
 
 
+def counted_events(
+    design: Design, events: pd.DataFrame, outcomes: pd.DataFrame, tables: Sequence[Rows], seed: int
+) -> pd.DataFrame:
+    """The entries that the trial counts: of the kinds that its rows read, reported, and within its window of time.
+
+    Parameters
+    ----------
+    design : Design
+    events : pandas.DataFrame
+        Charts, whole.
+    outcomes : pandas.DataFrame
+        Before the cut, with unique ``patient`` and ``arm``.
+    tables : sequence of Rows
+    seed : int
+        Of the draws that tell what is reported.
+    """
+    asked = with_episodes(events[events["kind"].isin({OVER, *_kinds(tables)})])
+    arms = outcomes.set_index("patient")["arm"]
+    told = reported(asked, arms, design.reports, seed)
+    return during_treatment(told, outcomes, design.events_after, design.events_to_the_end)
+
+
+def signals_read(tables: Sequence[Rows]) -> tuple[str, ...]:
+    """The signals that rows read."""
+    columns = [row.column for table in tables for row in table.mapped.rows]
+    return tuple(dict.fromkeys(column.signal for column in columns if isinstance(column, SignalColumn)))
+
+
+def _together(signals: Sequence[xr.Dataset]) -> xr.Dataset:
+    import xarray as xr
+
+    return xr.concat(list(signals), dim="patient", data_vars="minimal", coords="minimal")
+
+
 def _simulate_arm(
-    design: Design, arm: Arm, seed: int, replicates: int, processes: int, library: Sequence[Path | str]
+    design: Design,
+    arm: Arm,
+    seed: int,
+    replicates: int,
+    processes: int,
+    library: Sequence[Path | str],
+    names: Sequence[str],
 ) -> Any:
     from virtuall.population import sample
     from virtuall.simulation.protocol import load_protocol
     from virtuall.simulation.simulate import simulate
 
     ids = patient_ids(design, arm, replicates)
+    scales = tuple(dict.fromkeys((*design.scales, *arm.scales)))
     patients = sample(arm.cohort, len(ids), seed, library=library, ids=ids)
     return simulate(
         patients,
-        load_protocol(arm.protocol, library=library),
+        load_protocol(arm.protocol, library=library, scales=scales, as_of=design.as_of),
         days=design.horizon,
         treated=ever_treated(arm, seed, ids),
-        record=(),
+        record=names if design.recorded.size else (),
+        times=design.recorded if names and design.recorded.size else None,
         chart="key",
         processes=processes,
     )
 
 
 def _kinds(tables: Sequence[Rows]) -> set[str]:
-    columns = [row.column for table in tables for row in table.mapped.rows]
-    return {column.kind for column in columns if isinstance(column, EventColumn)}
+    return {column.kind for table in tables for row in table.mapped.rows for column in row.events}

@@ -40,6 +40,7 @@ _UNIT_WORDS = {
     "y": "year",
     "lines": "1",
     "HR": "1",
+    "events/patient-year": "1/year",
     "": "1",
 }
 # Published counts: a share of so many.
@@ -161,10 +162,9 @@ def score_trial(
     tuple of TrialRow
         In the order of `published`, one each.
     """
-    columns = [row.column for row in mapped.rows]
-    wanted = [column for column in columns if isinstance(column, EventColumn)]
+    wanted = [column for row in mapped.rows for column in row.events]
     outcomes, unseen = with_events(outcomes, events, wanted, mapped.cycle_days)
-    stack = Stack(outcomes, _traces(signals, columns))
+    stack = Stack(outcomes, _traces(signals, [row.column for row in mapped.rows], outcomes))
     drawn: dict[str, list[Any]] = {}
     by_target = {}
     for row in mapped.rows:
@@ -308,16 +308,17 @@ def check_units(mapped: Mapped, published: Iterable[Published]) -> None:
 
 
 def _cannot(row: Row, stack: Stack, unseen: frozenset[str], signals: xr.Dataset | None) -> str:
-    if isinstance(row.column, EventColumn) and row.column.kind in unseen:
-        return f"no event of the kind {row.column.kind!r} occurred for anybody"
+    for column in row.events:
+        if column.subject in unseen:
+            return f"no event of the kind {column.subject!r} occurred for anybody"
     if isinstance(row.column, SignalColumn):
         if signals is None:
             return "no signals were recorded"
         if row.column.signal not in signals:
             return f"the signal {row.column.signal!r} was not recorded"
-    for column in _columns(row):
-        if column not in stack.columns:
-            return f"the outcomes have no column {column!r}"
+    for name in _columns(row):
+        if name not in stack.columns:
+            return f"the outcomes have no column {name!r}"
     if not stack.blocks(row):
         return f"fewer patients than one group of {row.size}"
     return ""
@@ -325,17 +326,26 @@ def _cannot(row: Row, stack: Stack, unseen: frozenset[str], signals: xr.Dataset 
 
 def _columns(row: Row) -> list[str]:
     """The columns that a row reads and that not every simulation has."""
-    found = [row.since, *(str(row.options.get(key) or "") for key in ("column", "first", "last"))]
+    found = [
+        row.since,
+        *(column.before for column in row.events),
+        *(str(row.options.get(key) or "") for key in ("column", "first", "last")),
+    ]
     found += ["supply_failure", "infused_day"] if row.endpoint == "not_infused_share" else []
     found += [day for name, day in HAPPENED.items() if name in {*row.group, *row.against}]
     return [name for name in found if name]
 
 
-def _traces(signals: xr.Dataset | None, columns: Iterable[EventColumn | SignalColumn | None]) -> dict[str, Floats]:
+def _traces(
+    signals: xr.Dataset | None, columns: Iterable[EventColumn | SignalColumn | None], outcomes: pd.DataFrame
+) -> dict[str, Floats]:
     if signals is None:
         return {}
     wanted = [c for c in columns if isinstance(c, SignalColumn) and c.signal in signals]
-    return signal_columns(signals, wanted)
+    wanted = [c for c in wanted if not c.since or c.since in outcomes]
+    days = {c.since: outcomes[c.since].to_numpy(float) for c in wanted if c.since}
+    last_day = outcomes["follow_up"].to_numpy(float) if "follow_up" in outcomes else None
+    return signal_columns(signals, wanted, days, last_day)
 
 
 def _number(value: float) -> float | None:

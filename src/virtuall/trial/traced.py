@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,6 +39,10 @@ class SignalColumn(NamedTuple):
         One value a patient out of the window: "max", "min", "mean"; "none" keeps all.
     floor : float
         Values below it (in `unit`) are left out, as points under a limit of detection are from a figure.
+    change : bool
+        Less the same patient's value at the first recorded time.
+    since : str
+        A column of days from which the window counts; "" for the start.
     """
 
     signal: str
@@ -48,6 +52,8 @@ class SignalColumn(NamedTuple):
     relative: bool = False
     reduce: str = "none"
     floor: float = -np.inf
+    change: bool = False
+    since: str = ""
 
     @property
     def name(self) -> str:
@@ -55,7 +61,12 @@ class SignalColumn(NamedTuple):
         return "signal " + " ".join(str(part) for part in self)
 
 
-def signal_columns(signals: xr.Dataset, columns: Iterable[SignalColumn]) -> dict[str, Floats]:
+def signal_columns(
+    signals: xr.Dataset,
+    columns: Iterable[SignalColumn],
+    days: Mapping[str, Floats] | None = None,
+    last_day: Floats | None = None,
+) -> dict[str, Floats]:
     """Values of signals for each column asked for.
 
     Parameters
@@ -63,28 +74,34 @@ def signal_columns(signals: xr.Dataset, columns: Iterable[SignalColumn]) -> dict
     signals : xarray.Dataset
         Over patient and time (days); each variable with the attribute ``units``.
     columns : iterable of SignalColumn
+    days : mapping of str to float64 array, optional
+        The columns of days that windows count from, one entry a patient.
+    last_day : float64 array, optional
+        The day on which each patient was last seen; later values are left out.
 
     Returns
     -------
     dict of str to float64 array
-        By `SignalColumn.name`; shape [patients] when reduced, else [patients, times in the window].
+        By `SignalColumn.name`; shape [patients] when reduced, else [patients, times in any patient's window].
 
     Raises
     ------
     InputError
         When a signal is not recorded, or no recorded time lies within a window.
     """
-    return {column.name: _values(signals, column) for column in dict.fromkeys(columns)}
+    return {column.name: _values(signals, column, days or {}, last_day) for column in dict.fromkeys(columns)}
 
 
-def _values(signals: xr.Dataset, column: SignalColumn) -> Floats:
+def _values(signals: xr.Dataset, column: SignalColumn, days: Mapping[str, Floats], last_day: Floats | None) -> Floats:
     if column.signal not in signals:
         known = [str(name) for name in signals.data_vars]
         raise InputError("this signal was not recorded", given=column.signal, allowed=known)
     trace = signals[column.signal].transpose("patient", "time")
     time, values = signals["time"].to_numpy(), trace.to_numpy().astype(float)
-    within = (time >= column.first - _SLACK) & (time <= column.last + _SLACK)
-    if not within.any():
+    start = days[column.since][:, None] if column.since else np.zeros((1, 1))
+    inside = (time >= start + column.first - _SLACK) & (time <= start + column.last + _SLACK)
+    within = inside.any(axis=0)
+    if not within.any() and not column.since:
         raise InputError(
             f"no recorded time of {column.signal} lies between day {column.first:g} and {column.last:g}",
             hint="record a finer grid",
@@ -94,10 +111,16 @@ def _values(signals: xr.Dataset, column: SignalColumn) -> Floats:
             values = values / values[:, np.flatnonzero(np.abs(time) <= _SLACK)]
     else:
         values = values * read_unit(trace.attrs["units"]).factor_to(read_unit(column.unit))
-    values = np.where(values < column.floor, np.nan, values)[:, within]
+    if column.change:
+        values = values - values[:, :1]
+    if last_day is not None:
+        inside = inside & (time <= last_day[:, None] + _SLACK)
+    values = np.where((values < column.floor) | ~inside, np.nan, values)[:, within]
     reduce = REDUCTIONS[column.reduce]
     if reduce is None:
         return values
+    if not within.any():  # nobody has such a day
+        return np.full(len(values), np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a patient without values gets NaN
         return np.asarray(reduce(values, axis=1))
