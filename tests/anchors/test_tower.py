@@ -1,4 +1,4 @@
-"""TOWER: 100 replicates of the published size against the published figures (hand-set starting values, marked A)."""
+"""TOWER: 40 replicates of the published size against the published figures (hand-set starting values, marked A)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MUST_BE_INSIDE = {
 
 @pytest.fixture(scope="module")
 def tower() -> TrialResult:
-    return run_trial("tower", seed=1, replicates=100, processes=2)
+    return run_trial("tower", seed=1, replicates=40, processes=2)
 
 
 def test_published_figures_lie_inside(tower: TrialResult) -> None:
