@@ -352,7 +352,7 @@ def _answers(a: _Charted, b: _Charted, text: CareResponse | None) -> list[_Measu
     """Response to a drug of care of those who got it under A, or else B, and the course of the same patients there."""
     if text is None or text.of not in a.scales or text.of not in b.scales:
         return []
-    first = next((doses for doses in (a.first_doses(text), b.first_doses(text)) if len(doses)), None)
+    first = next((doses for doses in (a.first_doses(text), b.first_doses(text)) if len(doses) > 1), None)
     if first is None:
         return []
     return [_Measure("care", text.title, SHARE, "more", a.answered(first, text), b.answered(first, text))]
