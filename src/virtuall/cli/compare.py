@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from virtuall.cli.label import OffLabelOption, refuse_ages_off_label
+from virtuall.cli.label import OffLabelOption, day_of_rules, refuse_ages_off_label
 from virtuall.cli.options import (
     AsOfOption,
     JsonOption,
@@ -69,7 +69,6 @@ def compare(
         for protocol, folders in ((a, library or []), (b, over_b)):
             _check_ages(protocol, folders, cohort, n, seed, as_of)
     check_memory(n * _BYTES_OF_PATIENT)
-    from virtuall.report.explain import day_of
     from virtuall.trial.comparison_run import compare as compare_protocols
 
     try:
@@ -83,8 +82,8 @@ def compare(
             processes=processes,
             library=library or (),
             library_b=library_b or (),
-            as_of=None if as_of is None else day_of(as_of, shelf),
-            as_of_b=None if as_of_b is None else day_of(as_of_b, shelf),
+            as_of=day_of_rules(as_of, shelf),
+            as_of_b=day_of_rules(as_of_b, shelf),
         )
     except KeyboardInterrupt:
         remark("Stopped: a comparison is kept only when it is whole; nothing was written.")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    import datetime
+
     from virtuall.model.shelf import Shelf
     from virtuall.simulation.protocol import Protocol
 
@@ -17,6 +19,19 @@ OffLabelOption = Annotated[
 ]
 # Patients whose age is looked at together.
 _TOGETHER = 10_000
+
+
+def day_of_rules(as_of: str | None, shelf: Shelf) -> datetime.date | None:
+    """The day of the rules of care, YYYY-MM-DD; none when none is given: the rules that are still in force.
+
+    Raises
+    ------
+    InputError
+        When it is no day.
+    """
+    from virtuall.report.explain import day_of
+
+    return None if as_of is None else day_of(as_of, shelf)
 
 
 def refuse_ages_off_label(

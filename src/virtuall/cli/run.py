@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from virtuall.cli.label import OffLabelOption, refuse_ages_off_label
+from virtuall.cli.label import OffLabelOption, day_of_rules, refuse_ages_off_label
 from virtuall.cli.options import (
     AsOfOption,
     JsonOption,
@@ -87,11 +87,9 @@ def run(
     shelf = open_library(library)
     shelf.protocol(protocol)
     shelf.cohort(cohort)
-    from virtuall.report.explain import day_of
     from virtuall.simulation.protocol import load_protocol
 
-    day = None if as_of is None else day_of(as_of, shelf)
-    text = load_protocol(protocol, library=library or (), scales=scale or (), as_of=day)
+    text = load_protocol(protocol, library=library or (), scales=scale or (), as_of=day_of_rules(as_of, shelf))
     check_room(out, n, text, days)
     if not off_label:
         refuse_ages_off_label(shelf, text, cohort, n, seed, as_of, library or [])

@@ -15,6 +15,7 @@ from virtuall.core.arithmetic import exp
 from virtuall.core.counts import poisson
 from virtuall.core.random import keyed_uniform, keys
 from virtuall.texts.table import Table, reading
+from virtuall.texts.validity import in_force
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,10 +76,7 @@ class Monitoring:
 
     def valid_on(self, day: datetime.date | None) -> bool:
         """Whether it was in use on a day; without a day, whether no last one is known."""
-        if day is None:
-            return self.valid_to is None
-        started = self.valid_from is None or self.valid_from <= day
-        return started and (self.valid_to is None or day <= self.valid_to)
+        return in_force(self.valid_from, self.valid_to, day)
 
 
 def read_monitoring(path: Path) -> Monitoring:

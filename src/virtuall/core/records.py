@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# Kinds of entries that more than one part of the program knows: a dose that a rule ordered, a change of what is found,
+# the end of an event; and the unit of the entries that are graded events.
+CARE, FINDING, OVER = "care", "finding", "resolved"
+GRADE = "grade"
+
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 

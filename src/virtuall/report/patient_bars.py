@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from virtuall.report.patient_course import CARE, FINDING, Course, Making, is_premedication
+from virtuall.core.records import CARE, FINDING, GRADE, OVER
+from virtuall.report.patient_course import Course, Making, is_premedication
 
 MADE = "making of cells"
 # Support that the ward gives, as the findings call it.
@@ -74,9 +75,9 @@ def _graded(entries: Sequence[Mapping[str, Any]], end: float) -> Rows:
     running: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
         name, day = f"{entry['what']}, {entry['rule']}", float(entry["day"])
-        if entry["kind"] == "resolved" and name in running:
+        if entry["kind"] == OVER and name in running:
             _close(rows, name, running.pop(name), day)
-        elif entry["unit"] == "grade" and entry["rule"] and entry["kind"] != "effect":
+        elif entry["unit"] == GRADE and entry["rule"] and entry["kind"] != "effect":
             if name in running:
                 _close(rows, name, running[name], day)
             running[name] = entry

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from virtuall.core.records import CARE
+
 if TYPE_CHECKING:
     import pandas as pd
 
 Role = Literal["", "bridging", "lymphodepletion", "cells"]
 _SAME = 1e-6  # d: what is charted at one moment
 _RUN = 3.0  # d: doses of care that follow each other so soon are one run
-CARE, FINDING = "care", "finding"
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,8 @@ class Binding:
     choice_of : mapping of (str, int, int) to int
         Place of a choice among them: ("cycle", leg, text), ("skip", leg, 0), ("ready", leg, 0), ("step", step, 0).
     findings : FindingProgram
-    graded : tuple of GradedProgram
     panel : Panel
-        All that is graded, at once.
+        All that is graded.
     rule_lasts : tuple of float
         Days for which each rule's stay lasts; 0 for other actions.
     feeds : bool[1 + G, S]
@@ -105,7 +104,6 @@ class Binding:
     choices: ConditionProgram
     choice_of: Mapping[tuple[str, int, int], int]
     findings: FindingProgram
-    graded: tuple[GradedProgram, ...]
     panel: Panel
     rule_lasts: tuple[float, ...]
     feeds: Flags
@@ -168,7 +166,6 @@ def bind(model: Model, protocol: Protocol) -> Binding:
         compile_conditions(choices, columns, ()),
         choice_of,
         findings,
-        graded,
         compile_panel(graded, columns),
         tuple(_lasts(rule) for rule in protocol.rules),
         _feeds(protocol, findings, graded, columns),

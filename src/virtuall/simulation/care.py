@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.core.records import Order
+from virtuall.core.records import CARE, Order
 from virtuall.dosing.regimen import NEVER
-from virtuall.simulation import orders, samples
+from virtuall.simulation import orders
 from virtuall.simulation.orders import carry_out
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import intensify
+from virtuall.simulation.ward import admit, intensify
 from virtuall.texts.rules import Rule
 
 Ints = NDArray[np.int64]
-CARE = "care"
 
 
 def order(rounds: Rounds, product: str, rows: Ints, rule: str) -> None:
@@ -40,13 +39,7 @@ def stay(rounds: Rounds, rule: Rule, rows: Ints, days: float) -> None:
     ends = ward.inpatient_until if rule.action == "admit" else ward.intensive_until
     come = rows[ends[rows] <= now[rows]]
     rounds.charts.write(come, now[come], rule.action, "", days, "d", rule.name, ward.course.cycle[come])
-    length = np.full(len(rows), days)
-    if rule.action == "admit":
-        orders.stay(rounds, rows, length)
-        return
-    outside = rows[ward.inpatient_until[rows] <= now[rows]]
-    intensify(ward, rows, now[rows], length)
-    samples.take_up(rounds, outside)
+    orders.stay(rounds, rows, np.full(len(rows), days), admit if rule.action == "admit" else intensify)
 
 
 def end(rounds: Rounds, rows: Ints) -> None:

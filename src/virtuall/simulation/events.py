@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from virtuall.clinic.event import draw_purposes, outcome
 from virtuall.core.arithmetic import log
 from virtuall.core.random import keyed_uniform, keys
+from virtuall.core.records import GRADE, OVER
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import leave
@@ -44,7 +45,7 @@ def rang(rounds: Rounds, rows: Ints) -> None:
         ward.event_consequence[number, these] = consequence
         ward.event_end[number, these] = at + duration
         cycle = ward.course.cycle[these]
-        rounds.charts.write(these, at, event.kind, event.title, grade, "grade", cycle=cycle)
+        rounds.charts.write(these, at, event.kind, event.title, grade, GRADE, cycle=cycle)
         rounds.seen[these] = rounds.looked[:, these] = True
 
 
@@ -58,5 +59,5 @@ def end(rounds: Rounds, rows: Ints) -> None:
         ward.event_consequence[number, these] = 0
         ward.event_quiet[number, these] = now[these]
         ward.event_end[number, these] = NEVER
-        rounds.charts.write(these, now[these], "resolved", rounds.binding.events[number].title)
+        rounds.charts.write(these, now[these], OVER, rounds.binding.events[number].title)
         rounds.seen[these] = rounds.looked[:, these] = True

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.graded import GradedProgram
 from virtuall.clinic.monitoring import PLACES
+from virtuall.core.records import FINDING, GRADE, OVER
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.snapshot import snapshot
 from virtuall.simulation.state import Rounds
@@ -14,7 +15,6 @@ from virtuall.simulation.state import Rounds
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-FOUND, GRADE = "finding", "grade"
 
 
 def look(rounds: Rounds, rows: Ints) -> None:
@@ -39,7 +39,7 @@ def _find(rounds: Rounds, rows: Ints) -> None:
         finding = program.findings[place]
         for value in np.unique(found[place, changed[place]]):
             these = changed[place] & (found[place] == value)
-            rounds.charts.write(rows[these], time[these], FOUND, finding.name, value, finding.word(value))
+            rounds.charts.write(rows[these], time[these], FINDING, finding.name, value, finding.word(value))
 
 
 def _grade(rounds: Rounds, rows: Ints, looked: Flags) -> None:
@@ -81,7 +81,7 @@ def _close(rounds: Rounds, place: int, graded: GradedProgram, rows: Ints, time: 
     if len(rows):
         ward = rounds.ward
         lasted = ward.graded_last[place, rows] - ward.graded_since[place, rows]
-        rounds.charts.write(rows, time, "resolved", graded.title, lasted, "d", graded.graded.scale)
+        rounds.charts.write(rows, time, OVER, graded.title, lasted, "d", graded.graded.scale)
         ward.graded_since[place, rows] = np.nan
         ward.worst[place, rows] = 0.0
 
@@ -89,13 +89,13 @@ def _close(rounds: Rounds, place: int, graded: GradedProgram, rows: Ints, time: 
 def end_watch(rounds: Rounds, rows: Ints) -> None:
     """Others look after these patients from now on: episodes are closed, and visits and looks on the ward end."""
     ward, time = rounds.ward, rounds.ensemble.now[rows]
-    for place, graded in enumerate(rounds.binding.graded):
+    for place, graded in enumerate(rounds.binding.panel.graded):
         on = ~np.isnan(ward.graded_since[place, rows])
         _close(rounds, place, graded, rows[on], time[on])
     ward.grade[:, rows] = 0.0
     for place, finding in enumerate(rounds.binding.findings.findings):
         given = ward.found[place, rows] > 0
-        rounds.charts.write(rows[given], time[given], FOUND, finding.name, 0.0, finding.word(0.0))
+        rounds.charts.write(rows[given], time[given], FINDING, finding.name, 0.0, finding.word(0.0))
     ward.found[:, rows] = 0.0
     for number, schedule in enumerate(rounds.protocol.monitoring.schedules):
         if schedule.where != PLACES[0]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from virtuall.dosing.regimen import NEVER
 from virtuall.simulation import looks, samples
 from virtuall.simulation.protocol import Leg
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import admit, note_first, settle_graft
+from virtuall.simulation.ward import Ward, admit, note_first, settle_graft
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,11 +53,11 @@ def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
                 stay(rounds, these, days)
 
 
-def stay(rounds: Rounds, rows: Ints, days: Floats) -> None:
-    """These patients are in hospital from now on; what the ward measures begins for those who come."""
+def stay(rounds: Rounds, rows: Ints, days: Floats, keep: Callable[[Ward, Ints, Floats, Floats], None] = admit) -> None:
+    """These patients are in hospital (or intensive care) from now on; for those who come the ward's looks begin."""
     ward, now = rounds.ward, rounds.ensemble.now[rows]
     come = rows[(ward.inpatient_until[rows] <= now) & (days > 0)]
-    admit(ward, rows, now, days)
+    keep(ward, rows, now, days)
     samples.take_up(rounds, come)
 
 

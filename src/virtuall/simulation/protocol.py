@@ -276,9 +276,7 @@ def _rules(shelf: Shelf, text: RegimenText, as_of: datetime.date | None) -> tupl
     for each in text.rules:
         place = f"{each}.toml" if each.startswith("care/") else f"therapies/{each}.toml"
         rules += read_rules(_text(shelf, "rules", place, each), ACTIONS)
-    if as_of is not None:
-        return rules_valid_on(rules, as_of)
-    return tuple(rule for rule in rules if rule.valid_to is None)
+    return rules_valid_on(rules, as_of)
 
 
 def _monitoring(parts: Sequence[tuple[Monitoring, ...]]) -> tuple[Monitoring, tuple[frozenset[int], ...]]:

@@ -60,4 +60,4 @@ class Rounds:
         self.judgment_memory = self.binding.judgments.memory(n)
         self.choice_memory = self.binding.choices.memory(n)
         self.care_place = {name: place for place, name in enumerate(self.protocol.care)}
-        self.seen, self.looked = np.zeros(n, bool), np.zeros((1 + len(self.binding.graded), n), bool)
+        self.seen, self.looked = np.zeros(n, bool), np.zeros((1 + len(self.binding.panel.graded), n), bool)

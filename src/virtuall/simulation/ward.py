@@ -100,7 +100,7 @@ class Ward:
 
 
 # Days that are counted up.
-STAYS = ("bed_days", "intensive_days")
+COUNTED = ("bed_days", "intensive_days")
 # What happens at most once, as days; the frame of outcomes has a column for each.
 FIRST_TIMES = (
     "response_day",
@@ -126,7 +126,7 @@ def open_ward(
     """Everybody at enrollment: the first cycle due, nothing known; ``bsa`` is the body surface, m2."""
     n = len(patients)
     schedules, observables = len(protocol.monitoring.schedules), len(protocol.monitoring.observables)
-    events, findings, graded = len(binding.events), len(binding.findings.findings), len(binding.graded)
+    events, findings, graded = len(binding.events), len(binding.findings.findings), len(binding.panel.graded)
 
     def none(*shape: int) -> Ints:
         return np.zeros((*shape, n), np.int64)
@@ -193,7 +193,7 @@ def open_ward(
     )
     ward.agenda["grid"][:] = 0.0
     ward.agenda["horizon"][:] = days
-    ward.days = {name: np.full(n, np.nan) for name in FIRST_TIMES} | {name: np.zeros(n) for name in STAYS}
+    ward.days = {name: np.full(n, np.nan) for name in FIRST_TIMES} | {name: np.zeros(n) for name in COUNTED}
     ward.entered[0] = 1
     ward.words = {
         "supply_failure": np.full(n, "", object),
@@ -261,6 +261,6 @@ def _stay(ward: Ward, counted: str, ends: Floats, rows: Ints, time: Floats, leng
 
 def discharge(ward: Ward, rows: Ints, time: Floats) -> None:
     """Take back days in hospital that a death or the end of follow-up leaves unused."""
-    for counted, ends in zip(STAYS, (ward.inpatient_until, ward.intensive_until), strict=True):
+    for counted, ends in zip(COUNTED, (ward.inpatient_until, ward.intensive_until), strict=True):
         ward.days[counted][rows] -= np.maximum(ends[rows] - time, 0.0)
         ends[rows] = np.minimum(ends[rows], time)

@@ -17,6 +17,7 @@ from virtuall.texts.file import read_text, shown
 from virtuall.texts.source import Source
 from virtuall.texts.table import Table, reading
 from virtuall.texts.toml_text import parse_toml
+from virtuall.texts.validity import in_force
 
 Argument: TypeAlias = str | float | bool | datetime.date | tuple[str, ...] | tuple[float, ...]
 
@@ -72,14 +73,13 @@ class Rule:
     where: Position = field(compare=False)
     places: Mapping[str, Position] = field(compare=False, repr=False)
 
-    def valid_on(self, date: datetime.date) -> bool:
-        """Say whether the rule was in force on a day; the first and the last day count."""
-        started = self.valid_from is None or self.valid_from <= date
-        return started and (self.valid_to is None or date <= self.valid_to)
+    def valid_on(self, date: datetime.date | None) -> bool:
+        """Say whether the rule was in force on a day, or, without one, whether it still is."""
+        return in_force(self.valid_from, self.valid_to, date)
 
 
-def rules_valid_on(rules: Iterable[Rule], date: datetime.date) -> tuple[Rule, ...]:
-    """Return the rules that were in force on a day, in their order."""
+def rules_valid_on(rules: Iterable[Rule], date: datetime.date | None) -> tuple[Rule, ...]:
+    """Return the rules that were in force on a day, or, without one, those that still are, in their order."""
     return tuple(rule for rule in rules if rule.valid_on(date))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from virtuall.core.records import CARE, OVER
 from virtuall.model.shelf import open_shelf
 from virtuall.texts.table import reading
 from virtuall.trial.episodes import with_episodes
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CARE_RESPONSE = "reports/care_response.toml"
-CARE, OVER = "care", "resolved"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from virtuall.core.errors import InputError
-from virtuall.trial.episodes import FOUND, OVER, SINGLE, with_episodes
+from virtuall.core.records import FINDING, OVER
+from virtuall.trial.episodes import SINGLE, with_episodes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ class EventColumn(NamedTuple):
     @property
     def subject(self) -> str:
         """What must be charted for somebody: the kind, on the scale; or one of the findings."""
-        if self.kind == FOUND:
+        if self.kind == FINDING:
             return f"{self.kind} {' or '.join(self.what)}"
         return f"{self.kind} on {self.scale}" if self.scale and self.kind not in SINGLE else self.kind
 
@@ -159,7 +160,7 @@ class _Entries:
     def saw(self, column: EventColumn) -> bool:
         """Whether anybody has an entry of its kind, on its scale; a finding is one of its names."""
         fits = (self.kind == column.kind).to_numpy(bool)
-        if column.kind == FOUND:
+        if column.kind == FINDING:
             fits &= self.what.isin(column.what).to_numpy(bool)
         elif column.scale and column.kind not in SINGLE:
             fits &= (self.rule == column.scale).to_numpy(bool)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.response import NONE
 from virtuall.core.errors import InputError
-from virtuall.trial.care_response import CARE, CareResponse, first_severe_doses, responded_to_care
-from virtuall.trial.episodes import OVER, with_episodes
+from virtuall.core.records import CARE, GRADE, OVER
+from virtuall.trial.care_response import CareResponse, first_severe_doses, responded_to_care
+from virtuall.trial.episodes import with_episodes
 from virtuall.trial.paired import Interval, mean_differences, share_difference
 from virtuall.trial.reporting import ComparisonText
 
@@ -25,7 +26,6 @@ Floats = NDArray[np.float64]
 Better = Literal["more", "less", ""]
 
 SHARE = "share"
-GRADE = "grade"  # unit of the entries of a chart that are graded events
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from virtuall.core.records import CARE, FINDING, OVER
+
 if TYPE_CHECKING:
     import pandas as pd
 
-OVER, FOUND = "resolved", "finding"
 # Entries that stand for themselves: nothing says that they are over.
-SINGLE = ("effect", "care", FOUND)
+SINGLE = ("effect", CARE, FINDING)
 
 Ints = NDArray[np.int64]
 

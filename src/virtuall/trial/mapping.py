@@ -60,6 +60,7 @@ from typing import Any
 
 from virtuall.core.errors import Problems, TextError
 from virtuall.core.position import Position
+from virtuall.core.records import CARE
 from virtuall.texts.table import Table, reading
 from virtuall.trial.accrual import EVENT_DAYS
 from virtuall.trial.charted import ANY, EventColumn
@@ -262,7 +263,7 @@ def _event(table: Table, since: str, tells: str = "had") -> EventColumn:
     for key in ("scale", "grade", "highest") if not graded else ("words", "least", "rule"):
         if key in table:
             table.problem(f"{key!r} does not go with events of the kind {kind!r}", key)
-    least = 0.0 if kind == "care" else 1.0
+    least = 0.0 if kind == CARE else 1.0
     grade = table.integer("grade", low=0, high=5, default=0) if graded else table.number("least", default=least)
     return EventColumn(
         kind=kind,

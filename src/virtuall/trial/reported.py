@@ -28,12 +28,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from virtuall.core.random import uniform
+from virtuall.core.records import CARE, FINDING
 from virtuall.texts.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ALWAYS_KNOWN = ("care", "finding")
+ALWAYS_KNOWN = (CARE, FINDING)
 
 
 @dataclass(frozen=True)

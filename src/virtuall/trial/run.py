@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from virtuall.core.errors import InputError
 from virtuall.core.random import uniform
+from virtuall.core.records import OVER
 from virtuall.model.shelf import open_shelf
 from virtuall.trial.accrual import cut_data
 from virtuall.trial.charted import during_treatment, with_first_response
 from virtuall.trial.design import Arm, Design, load_design
-from virtuall.trial.episodes import OVER, with_episodes
+from virtuall.trial.episodes import with_episodes
 from virtuall.trial.mapping import Mapped, check_mapping, read_mapping
 from virtuall.trial.published import Published, read_published
 from virtuall.trial.reported import reported
