@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TransplantPolicy:
-    """Shares (1), waits (d) and the inputs that a transplant sets."""
+    """Shares (1), waits (d) and the inputs that a transplant sets; a number may be one for each patient."""
 
-    eligible: float
-    eligible_again: float
-    referred: float
-    referred_after_next_line: float
-    wait: float
-    wait_after_next_line: float
-    wait_log_sd: float
+    eligible: float | Floats
+    eligible_again: float | Floats
+    referred: float | Floats
+    referred_after_next_line: float | Floats
+    wait: float | Floats
+    wait_after_next_line: float | Floats
+    wait_log_sd: float | Floats
     conditioning_input: str
     conditioning_days: float
     graft_input: str
@@ -37,21 +38,41 @@ class TransplantPolicy:
 
 @dataclass(frozen=True)
 class NextLinePolicy:
-    """Waits (d), chances (1) and kill (log10) of a next line."""
+    """Waits (d), chances (1) and kill (log10) of a next line; a number may be one for each patient."""
 
     input: str
-    decision: float
-    wait: float
-    success: float
-    success_late_line: float
-    success_each_further: float
-    logs: float
-    logs_sd: float
-    logs_least: float
-    logs_failed: float
+    decision: float | Floats
+    wait: float | Floats
+    success: float | Floats
+    success_late_line: float | Floats
+    success_each_further: float | Floats
+    logs: float | Floats
+    logs_sd: float | Floats
+    logs_least: float | Floats
+    logs_failed: float | Floats
     days: float
     most: int
-    after: Mapping[str, float]
+    after: Mapping[str, float | Floats]
+
+
+Policy = TypeVar("Policy", TransplantPolicy, NextLinePolicy)
+
+
+def for_patients(policy: Policy, name: str, columns: Mapping[str, Floats], rows: Ints) -> Policy:
+    """The policy with the numbers that these patients have of their own.
+
+    ``columns`` are the patients' numbers; those of the policy are called ``name/number`` (``next_line/success``),
+    and for what follows a product ``next_line/after.PRODUCT``.
+    """
+    own = {key.removeprefix(f"{name}/"): each[rows] for key, each in columns.items() if key.startswith(f"{name}/")}
+    if not own:
+        return policy
+    known = {each.name for each in fields(policy)}
+    changed: dict[str, object] = {key: values for key, values in own.items() if key in known}
+    after = {key.removeprefix("after."): values for key, values in own.items() if key.startswith("after.")}
+    if after and isinstance(policy, NextLinePolicy):
+        changed["after"] = {**policy.after, **after}
+    return replace(policy, **changed)  # type: ignore[arg-type]
 
 
 def _share(table: Table, key: str) -> float:

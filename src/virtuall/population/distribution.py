@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,14 +15,15 @@ Floats = NDArray[np.float64]
 
 
 def transformed(random: Random, normal: Floats) -> Floats:
-    """Numbers with the distribution of `random` (its unit), from standard normal draws.
+    """Numbers with the distribution of `random` (its unit; each of its numbers may be one for each patient),
+    from standard normal draws.
 
     Truncation maps the whole draw into the part of the distribution that is allowed, so nobody is drawn twice.
     """
     from scipy.special import ndtr, ndtri
 
     low, high = _normal_limits(random)
-    if np.isfinite(low) or np.isfinite(high):
+    if np.isfinite(low).any() or np.isfinite(high).any():
         share = ndtr(low) + ndtr(normal) * (ndtr(high) - ndtr(low))
         normal = np.clip(ndtri(share), low, high)
     numbers = random.numbers
@@ -42,24 +46,26 @@ def transformed(random: Random, normal: Floats) -> Floats:
             return np.asarray(random.choices)[np.searchsorted(edges, ndtr(normal), side="right")]
 
 
-def _normal_limits(random: Random) -> tuple[float, float]:
+def _normal_limits(random: Random) -> tuple[NDArray[Any], NDArray[Any]]:
     """Truncation in terms of the underlying normal; only the normal family is truncated."""
     numbers = random.numbers
     with np.errstate(divide="ignore"):
         match random.distribution:
             case "normal":
-                spread = numbers["sd"] or 1.0
-                return (random.low - numbers["mean"]) / spread, (random.high - numbers["mean"]) / spread
+                return _in_spreads((random.low, random.high), numbers["mean"], numbers["sd"])
             case "lognormal":
-                spread = numbers["sd_log"] or 1.0
-                ends = [float(log(max(end, 0.0) / numbers["median"])) for end in (random.low, random.high)]
-                return ends[0] / spread, ends[1] / spread
+                ends = [log(np.maximum(end, 0.0) / np.asarray(numbers["median"])) for end in (random.low, random.high)]
+                return _in_spreads(ends, 0.0, numbers["sd_log"])
             case "logitnormal":
-                spread = numbers["sd"] or 1.0
-                ends = [_logit(end) for end in (random.low, random.high)]
-                return (ends[0] - numbers["mean"]) / spread, (ends[1] - numbers["mean"]) / spread
+                return _in_spreads([_logit(end) for end in (random.low, random.high)], numbers["mean"], numbers["sd"])
             case _:
-                return -np.inf, np.inf
+                return np.asarray(-np.inf), np.asarray(np.inf)
+
+
+def _in_spreads(ends: Sequence[Any], mean: Any, spread: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both ends as multiples of the spread; of a spread of 0, as they are."""
+    spread = np.where(np.asarray(spread) == 0, 1.0, spread)
+    return (np.asarray(ends[0]) - mean) / spread, (np.asarray(ends[1]) - mean) / spread
 
 
 def _logit(share: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,9 @@ class Population:
         Covariates, individual numbers, and numbers that the cohort sets, in the units of the model.
     units : mapping of str to str
         Unit of each column.
+    luck : int64[N]
+        Whose draws they have: their own, unless others lend theirs. Patients with the same luck and the same numbers
+        have the same fate, so parameter sets can be compared in the same patients.
     """
 
     cohort: str
@@ -38,6 +41,11 @@ class Population:
     ids: NDArray[np.int64]
     columns: Mapping[str, NDArray[np.float64]]
     units: Mapping[str, str]
+    luck: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if len(self.luck) != len(self.ids):
+            object.__setattr__(self, "luck", self.ids)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,7 +57,7 @@ class Population:
                 raise InputError("no patient at this position", given=int(which), hint=f"{len(self)} patients")
             which = [int(which)]
         columns = {name: column[which] for name, column in self.columns.items()}
-        return Population(self.cohort, self.seed, self.ids[which], columns, self.units)
+        return Population(self.cohort, self.seed, self.ids[which], columns, self.units, self.luck[which])
 
     def __getattr__(self, name: str) -> NDArray[np.float64]:
         columns = self.__dict__.get("columns", {})
@@ -70,7 +78,7 @@ class Population:
             if name not in columns:
                 raise InputError("no such column", given=name, allowed=sorted(columns))
             columns[name] = np.broadcast_to(np.asarray(value, np.float64), len(self)).copy()
-        return Population(self.cohort, self.seed, self.ids, columns, self.units)
+        return Population(self.cohort, self.seed, self.ids, columns, self.units, self.luck)
 
     def frame(self) -> pd.DataFrame:
         """All columns as a pandas frame, one row a patient, indexed by id."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from virtuall.core.errors import InputError, TextError
 from virtuall.core.random import normal
 from virtuall.model import Model, load_system, open_shelf
 from virtuall.population.distribution import transformed
+from virtuall.population.numbers import checked, numbers_of
 from virtuall.population.population import Population
 from virtuall.texts.cohort import Cohort, read_cohort
 from virtuall.texts.values import Correlation, Random
@@ -21,7 +23,15 @@ _MOST_PATIENTS = 2**31
 
 
 def sample(
-    cohort: str, n: int, seed: int, library: Sequence[Path | str] = (), *, first: int = 0, ids: object = None
+    cohort: str,
+    n: int,
+    seed: int,
+    library: Sequence[Path | str] = (),
+    *,
+    first: int = 0,
+    ids: object = None,
+    luck: object = None,
+    numbers: Mapping[str, ArrayLike] | None = None,
 ) -> Population:
     """Draw `n` virtual patients; the first 8 of 200 are the 8 of 8.
 
@@ -39,11 +49,17 @@ def sample(
         The id of the first patient.
     ids : array of int, optional
         The ids of all patients, instead of `first` and on.
+    luck : array of int, optional
+        Whose draws each of them has, by default its own: patients of two parameter sets with the same luck differ by
+        the parameters alone.
+    numbers : mapping of str to float or float64[N], optional
+        Numbers in place of those of the texts, by address (`virtuall.population.numbers`).
 
     Raises
     ------
     InputError
-        When the cohort is unknown (nearest match offered), or n or seed is not usable.
+        When the cohort is unknown (nearest match offered), or n or seed is not usable, or a number is not one of the
+        library.
     TextError, Problems
         When a text is wrong.
     """
@@ -56,20 +72,37 @@ def sample(
         raise InputError("too many patients at once", given=n, hint=f"at most {_MOST_PATIENTS}")
     path = open_shelf(library).cohort(cohort)
     people = np.arange(first, first + n, dtype=np.int64) if ids is None else np.asarray(ids, np.int64)
-    return draw(load_system(library), read_cohort(path), cohort, people, seed)
+    lots = people if luck is None else np.asarray(luck, np.int64)
+    model = load_system(library)
+    return draw(
+        model, read_cohort(path), cohort, people, seed, luck=lots, numbers=checked(numbers or {}, model, library)
+    )
 
 
-def draw(model: Model, text: Cohort, name: str, ids: NDArray[np.int64], seed: int) -> Population:
-    """Draw the patients with these ids of a cohort."""
+def draw(
+    model: Model,
+    text: Cohort,
+    name: str,
+    ids: NDArray[np.int64],
+    seed: int,
+    *,
+    luck: NDArray[np.int64] | None = None,
+    numbers: Mapping[str, ArrayLike] | None = None,
+) -> Population:
+    """Draw the patients with these ids of a cohort; `luck` and `numbers` as in `sample`."""
     _check_names(model, text)
+    lots = ids if luck is None else luck
+    own = numbers_of(numbers or {}, model, text, name, len(ids))
     randoms: dict[str, Random] = {**model.random, **text.covariates, **text.random}
-    normals = {each: normal(seed, f"patient {each}", ids) for each in randoms}
+    randoms |= {each: replace(randoms[each], numbers=changed) for each, changed in own.random.items()}
+    normals = {each: normal(seed, f"patient {each}", lots) for each in randoms}
     normals = correlated(normals, (*model.correlations, *text.correlations))
     columns: dict[str, Floats] = {each: transformed(randoms[each], normals[each]) for each in randoms}
     columns |= {each: np.full(len(ids), value.value) for each, value in text.parameters.items()}
+    columns |= own.columns
     units = {each: random.unit for each, random in randoms.items()}
-    units |= {each: value.unit for each, value in text.parameters.items()}
-    return Population(name, int(seed), ids, columns, units)
+    units |= {each: value.unit for each, value in text.parameters.items()} | own.units
+    return Population(name, int(seed), ids, columns, units, lots)
 
 
 def correlated(normals: Mapping[str, Floats], correlations: Sequence[Correlation]) -> dict[str, Floats]:
@@ -106,9 +139,7 @@ def _check_names(model: Model, text: Cohort) -> None:
         if name not in model.covariates:
             raise TextError("no such covariate", given=name, allowed=tuple(model.covariates), where=random.position)
         if random.unit != model.covariates[name].unit:
-            raise TextError(
-                f"{name} is in {model.covariates[name].unit}", given=random.unit, where=random.position
-            )
+            raise TextError(f"{name} is in {model.covariates[name].unit}", given=random.unit, where=random.position)
     for name in model.covariates:
         if name not in text.covariates:
             raise TextError(f"the cohort {text.name} says nothing of {name}", where=text.position)

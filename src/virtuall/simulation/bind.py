@@ -324,6 +324,11 @@ def _refuse_implausible(model: Model, patients: Population) -> None:
             raise InputError(problem, given=f"{values[wrong[0]]:g}{unit}", hint=hint)
 
 
+def _given(patients: Population, product: str) -> list[str]:
+    """The inputs for which these patients have the product's number as one of their own."""
+    return [name.partition("/")[2] for name in patients.columns if name.startswith(f"{product}/")]
+
+
 def parameter_rows(model: Model, patients: Population, products: Sequence[str] = ()) -> Floats:
     """Parameter columns of the kernel for these patients, float64[N, P]; constants are left to the kernel.
 
@@ -336,11 +341,12 @@ def parameter_rows(model: Model, patients: Population, products: Sequence[str] =
     """
     known: Mapping[str, object] = {**model.values, **model.random, **model.covariates}
     for name in patients.columns:
-        if name not in known:
+        if name not in known and "/" not in name:  # with a slash: of a product, a policy (virtuall.population.numbers)
             raise InputError("no such number of the model", given=name, allowed=sorted(known))
     _refuse_implausible(model, patients)
     constants = {name for name, _ in model.system.constants}
     brought = brought_along(model, products)
+    own = {name: patients.columns[f"{each}/{name}"] for each in products for name in _given(patients, each)}
     rows = np.zeros((len(patients), len(model.system.parameters)))
     for place, name in enumerate(model.system.parameters):
         if name in patients.columns:
@@ -348,7 +354,7 @@ def parameter_rows(model: Model, patients: Population, products: Sequence[str] =
         elif name in model.values:
             rows[:, place] = model.values[name].value
         elif name in model.inputs:
-            rows[:, place] = brought.get(name, model.inputs[name].start)
+            rows[:, place] = own.get(name, brought.get(name, model.inputs[name].start))
         elif name not in constants:
             raise InputError("the patients lack a number that the model needs", given=name)
     return rows

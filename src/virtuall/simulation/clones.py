@@ -42,7 +42,7 @@ def visit(rounds: Rounds, rows: Ints) -> None:
     which, who = np.nonzero(entering)
     if len(which):
         key = keys(rounds.seed, clones.rounding)[which]
-        moved[which, who] = whole(keyed_uniform(key, ward.ids[rows[who]], day[who]), moved[which, who])
+        moved[which, who] = whole(keyed_uniform(key, ward.luck[rows[who]], day[who]), moved[which, who])
     small = (small | entering) & ~(small & (moved > 2 * threshold))
     ward.small[:, rows] = small
     ward.cells[:, rows] = moved
@@ -92,6 +92,6 @@ def _moved(rounds: Rounds, rows: Ints, day: Ints, cells: Floats, birth: Floats, 
     if lost.any():
         integral, growth = np.where(lost, log(shrunk), integral), np.where(lost, shrunk, growth)
     key = keys(rounds.seed, rounds.binding.clones.moving).reshape(-1, len(cells))[:, which]
-    draws = keyed_uniform(key, ward.ids[rows[who]], day[who])
+    draws = keyed_uniform(key, ward.luck[rows[who]], day[who])
     moved[was] = next_number(draws, before, mean, integral, growth, birth[was], days)
     return moved

@@ -23,7 +23,7 @@ def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
     for place, incident in enumerate(rounds.protocol.incidents):
         if incident.product in leg.regimen.products and len(rows):
             cycle = ward.course.cycle[rows]
-            ward.effects[place, rows] = time + begins(incident, rounds.seed, ward.ids[rows], cycle)
+            ward.effects[place, rows] = time + begins(incident, rounds.seed, ward.luck[rows], cycle)
 
 
 def come(rounds: Rounds, rows: Ints) -> None:
@@ -33,6 +33,6 @@ def come(rounds: Rounds, rows: Ints) -> None:
     for place in np.flatnonzero(due.any(axis=1)):
         incident, these = rounds.protocol.incidents[place], rows[due[place]]
         cycle = ward.course.cycle[these]
-        grade = grade_of(incident, rounds.seed, ward.ids[these], cycle)
+        grade = grade_of(incident, rounds.seed, ward.luck[these], cycle)
         ward.effects[place, these] = NEVER
         rounds.charts.write(these, now[these], KIND, incident.title, grade, "grade", incident.product, cycle)

@@ -27,7 +27,7 @@ def rang(rounds: Rounds, rows: Ints) -> None:
     which, time = ensemble.ring[rows].astype(np.int64), ensemble.now[rows]
     occurrence = ward.event_count[which, rows]
     key = keys(rounds.seed, draw_purposes(known)).reshape(-1, len(known))[:, which]
-    draws = keyed_uniform(key, ward.ids[rows], occurrence + [[0], [0], [1]])
+    draws = keyed_uniform(key, ward.luck[rows], occurrence + [[0], [0], [1]])
     spread, more = ndtri(draws[1]), -log(draws[2])
     for number in np.unique(which):
         event, here = known[number], which == number

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.clinic.policy import transplant_wait
+from virtuall.clinic.policy import for_patients, transplant_wait
 from virtuall.dosing.course import Phase
 from virtuall.dosing.regimen import NEVER
 from virtuall.dosing.supply import SUPPLY
@@ -82,9 +82,12 @@ def _remission(rounds: Rounds, rows: Ints, time: Floats) -> None:
     samples.anchor(rounds, rows, time, "remission")
     for leg, these in by_leg(rounds, rows):
         policy, own = rounds.protocol.transplant, leg.transplant_referred
-        policy = policy if own is None else replace(policy, referred=own)
+        policy = for_patients(policy, "transplant", ward.covariates, these)
+        if own is not None:
+            referred = ward.covariates.get(f"{leg.regimen.product}/transplant_referred")
+            policy = replace(policy, referred=own if referred is None else referred[these])
         earlier, lines = rounds.earlier_transplant[these], ward.lines[these]
-        wait = transplant_wait(policy, rounds.seed, ward.ids[these], earlier, lines)
+        wait = transplant_wait(policy, rounds.seed, ward.luck[these], earlier, lines)
         planned = rounds.ensemble.now[these] + wait
         ward.agenda["transplant"][these] = np.where(ward.transplanted[these], NEVER, planned)
 

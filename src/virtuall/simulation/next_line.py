@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.clinic.policy import next_line_logs, next_line_wait
+from virtuall.clinic.policy import for_patients, next_line_logs, next_line_wait
 from virtuall.simulation import looks, samples, steps
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import note_first
@@ -24,7 +24,8 @@ def plan(rounds: Rounds, rows: Ints, time: Floats) -> None:
     rows, time = rows[open_], time[open_]
     if not len(rows):
         return
-    wait = next_line_wait(rounds.protocol.next_line, rounds.seed, ward.ids[rows], ward.lines[rows])
+    policy = for_patients(rounds.protocol.next_line, "next_line", ward.covariates, rows)
+    wait = next_line_wait(policy, rounds.seed, ward.luck[rows], ward.lines[rows])
     ward.deciding[rows] = False
     ward.agenda["next_line"][rows] = time + wait
 
@@ -36,7 +37,8 @@ def begin(rounds: Rounds, rows: Ints) -> None:
     if not len(rows):
         return
     time, lines, late = rounds.ensemble.now[rows], ward.lines[rows], rounds.late[rows]
-    logs = next_line_logs(policy, rounds.seed, ward.ids[rows], lines, late, rounds.protocol.legs[0].regimen.product)
+    own = for_patients(policy, "next_line", ward.covariates, rows)
+    logs = next_line_logs(own, rounds.seed, ward.luck[rows], lines, late, rounds.protocol.legs[0].regimen.product)
     ward.lines[rows] += 1
     ward.relapsed[rows] = False
     note_first(ward, "next_line_day", rows, time)

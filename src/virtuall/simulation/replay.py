@@ -96,7 +96,7 @@ def replay(result: Result, patients: Iterable[int] | None = None, *, rtol: float
     events = bind(model, result.protocol).events
     for place, event in enumerate(events):
         if event.fatal:
-            ensemble.thresholds[:, place] = exponential(people.seed, f"clock {event.name}", people.ids)
+            ensemble.thresholds[:, place] = exponential(people.seed, f"clock {event.name}", people.luck)
     if result.records.names:
         kernel.record(ensemble, result.records.times, result.records.names)
     last, lived = outcomes["last_day"].to_numpy(), np.isnan(outcomes["death_day"].to_numpy(np.float64))

@@ -106,7 +106,7 @@ def _measure(rounds: Rounds, rows: Ints, due: Flags) -> None:
     truth = rounds.kernel.signals(rounds.ensemble, rows, binding.signal_of) * binding.factor_of
     whose = rows[who]
     ward.pending[which, place, whose] = measured(
-        binding.laboratory, which, place, truth[who, place], rounds.seed, ward.ids[whose], ward.sampled[which, whose]
+        binding.laboratory, which, place, truth[who, place], rounds.seed, ward.luck[whose], ward.sampled[which, whose]
     )
 
 

@@ -168,7 +168,7 @@ def _chunk(
     binding = bind(model, protocol)
     ensemble = kernel.start(parameter_rows(model, patients, protocol.given_products))
     for place, event in enumerate(binding.events):
-        ensemble.thresholds[:, place] = exponential(patients.seed, f"clock {event.name}", patients.ids)
+        ensemble.thresholds[:, place] = exponential(patients.seed, f"clock {event.name}", patients.luck)
     if names:
         kernel.record(ensemble, grid, names)
     bsa = ensemble.parameters[:, model.system.parameters.index("bsa")].copy()

@@ -54,7 +54,7 @@ def _collect(rounds: Rounds, supply: Supply, rows: Ints) -> None:
         return
     ward, now = rounds.ward, rounds.ensemble.now
     cells = rounds.kernel.signals(rounds.ensemble, rows, (supply.collects,))[:, 0]
-    bag = collected(supply, rounds.seed, ward.ids[rows], ward.collections[rows], cells)
+    bag = collected(supply, rounds.seed, ward.luck[rows], ward.collections[rows], cells)
     ward.collections[rows] += 1
     rounds.charts.write(rows, now[rows], "leukapheresis", "cells collected", bag, "cell")
     short = bag < supply.least
@@ -73,7 +73,7 @@ def _collect(rounds: Rounds, supply: Supply, rows: Ints) -> None:
     ward.supply[rows] = MAKING
     ward.supply_stage[rows] = 0
     _start_stage(rounds, supply, rows)
-    bridged = rows[is_bridged(supply, rounds.seed, ward.ids[rows])]
+    bridged = rows[is_bridged(supply, rounds.seed, ward.luck[rows])]
     if supply.bridging is not None:
         ward.agenda["bridging"][bridged] = now[bridged] + supply.bridging.after
 
@@ -82,7 +82,7 @@ def _start_stage(rounds: Rounds, supply: Supply, rows: Ints) -> None:
     ward, now = rounds.ward, rounds.ensemble.now
     for number in np.unique(ward.supply_stage[rows]):
         these = rows[ward.supply_stage[rows] == number]
-        days = stage_days(supply.stages[number], rounds.seed, ward.ids[these], ward.remade[these])
+        days = stage_days(supply.stages[number], rounds.seed, ward.luck[these], ward.remade[these])
         ward.agenda["supply"][these] = now[these] + days
         rounds.charts.write(these, now[these], "manufacture", supply.stages[number].name, days, "d")
 
@@ -96,7 +96,7 @@ def _make(rounds: Rounds, supply: Supply, rows: Ints) -> None:
     at = ward.supply_stage[rows]
     for number in np.unique(at):
         stage, these = supply.stages[number], rows[at == number]
-        fails = stage_fails(stage, rounds.seed, ward.ids[these], ward.remade[these])
+        fails = stage_fails(stage, rounds.seed, ward.luck[these], ward.remade[these])
         again = fails & (ward.remade[these] < stage.again)
         rounds.charts.write(these[fails], now[these[fails]], "manufacture failed", stage.name)
         ward.remade[these[again]] += 1
@@ -109,7 +109,7 @@ def _make(rounds: Rounds, supply: Supply, rows: Ints) -> None:
     rows = rows[made]
     if len(rows):
         ward.supply[rows] = READY
-        ward.out_of_specification[rows] = misses_specification(supply, rounds.seed, ward.ids[rows])
+        ward.out_of_specification[rows] = misses_specification(supply, rounds.seed, ward.luck[rows])
         note_first(ward, "product_ready_day", rows, now[rows])
         rounds.charts.write(rows, now[rows], "product ready", "product", ward.out_of_specification[rows].astype(float))
         samples.anchor(rounds, rows, now[rows], "product ready")

@@ -89,7 +89,7 @@ def _dose(rounds: Rounds, leg: Leg, rows: Ints) -> None:
     beginning = (action == Action.BEGIN_CYCLE) & (ward.course.cycle[rows] > 0)
     if beginning.any() and regimen.attrition > 0:
         purpose = "further cycle" if leg is rounds.protocol.legs[0] else f"further cycle, {regimen.name}"
-        draw = uniform(rounds.seed, purpose, ward.ids[rows], ward.course.cycle[rows])
+        draw = uniform(rounds.seed, purpose, ward.luck[rows], ward.course.cycle[rows])
         leaves = beginning & (draw < regimen.attrition)
         _end(rounds, leg, rows[leaves], time[leaves], "no further cycle given")
         rows, time, action = rows[~leaves], time[~leaves], action[~leaves]

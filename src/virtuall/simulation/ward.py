@@ -44,6 +44,7 @@ class Ward:
     """
 
     ids: Ints
+    luck: Ints
     active: Flags
     course: Course
     plan: Floats
@@ -136,12 +137,13 @@ def open_ward(
     plan = np.full((care + len(protocol.incidents), n), NEVER)
     agenda = dict(zip(TIMERS, plan, strict=False))
     first, further = protocol.legs[0].regimen, [leg.regimen for leg in protocol.legs[1:]]
-    luck = normal(patients.seed, "amount given", patients.ids)
+    luck = normal(patients.seed, "amount given", patients.luck)
     course = begin_course(first, patients.columns["weight"], bsa, luck, further)
     agenda["dose"][:] = course.next_time
     course.next_time = agenda["dose"]
     ward = Ward(
         ids=patients.ids,
+        luck=patients.luck,
         active=np.ones(n, bool),
         course=course,
         plan=plan,

@@ -22,6 +22,7 @@ from virtuall.core.errors import InputError
 from virtuall.core.random import uniform
 from virtuall.core.records import OVER
 from virtuall.model.shelf import open_shelf
+from virtuall.population.ensemble import sets_for
 from virtuall.trial.accrual import cut_data
 from virtuall.trial.charted import during_treatment, with_first_response
 from virtuall.trial.design import Arm, Design, load_design
@@ -70,6 +71,8 @@ class TrialResult:
         How the trial's own rows are computed.
     library : tuple of Path
         The user's own library folders.
+    parameters : "calibrated" or "shipped"
+        Whether each replicate had a parameter set of the ensemble.
     """
 
     design: Design
@@ -82,6 +85,7 @@ class TrialResult:
     provenance: Mapping[str, Mapping[str, Any]]
     mapped: Mapped
     library: tuple[Path, ...] = ()
+    parameters: str = "shipped"
 
     @property
     def patients(self) -> int:
@@ -108,6 +112,7 @@ def run_trial(
     library: Sequence[Path | str] = (),
     *,
     resamples: int = RESAMPLES,
+    parameters: str = "calibrated",
 ) -> TrialResult:
     """Run a trial of the library.
 
@@ -124,6 +129,8 @@ def run_trial(
         The user's own library folders.
     resamples : int
         For the width that sampling alone would give; 0 leaves it out.
+    parameters : "calibrated" or "shipped"
+        A parameter set of the ensemble for each replicate, or the numbers of the texts in all of them.
 
     Raises
     ------
@@ -136,18 +143,19 @@ def run_trial(
         raise InputError("a trial needs at least one replicate", given=replicates)
     design = load_design(name, library)
     tables = [read_rows(each, library) for each in (design.name, *design.also_scored)]
-    names = signals_read(tables)
-    arms = [_simulate_arm(design, arm, seed, replicates, processes, library, names) for arm in design.arms]
-    whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
-    draws = uniform(seed, "accrual", whole["patient"].to_numpy())
-    outcomes = cut_data(whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after)
-    charted = counted_events(design, events, whole, tables, seed)
-    signals = _together([arm.signals for arm in arms]) if names and design.recorded.size else None
+    sets = sets_for(parameters, seed, replicates, library)
+    run = simulate_design(design, tables, seed, replicates, processes, library, numbers=sets)
     rows = [
         row
         for table in tables
         for row in score_trial(
-            outcomes, charted, table.published, table.mapped, seed=seed, signals=signals, resamples=resamples
+            run.outcomes,
+            run.charted,
+            table.published,
+            table.mapped,
+            seed=seed,
+            signals=run.signals,
+            resamples=resamples,
         )
     ]
     return TrialResult(
@@ -155,12 +163,69 @@ def run_trial(
         seed=seed,
         replicates=replicates,
         rows=tuple(rows),
-        outcomes=outcomes,
-        events=events,
-        failed=int(np.count_nonzero(whole["status"])),
-        provenance={arm.name: run.provenance for arm, run in zip(design.arms, arms, strict=True)},
+        outcomes=run.outcomes,
+        events=run.events,
+        failed=int(np.count_nonzero(run.outcomes["status"])),
+        provenance=run.provenance,
         mapped=tables[0].mapped,
         library=tuple(Path(each) for each in library),
+        parameters="calibrated" if sets else "shipped",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """All replicates of a design, as known at the data cut.
+
+    Attributes
+    ----------
+    outcomes, events, provenance
+        As of `TrialResult`.
+    charted : pandas.DataFrame
+        The entries that the trial counts.
+    signals : xarray.Dataset or None
+        What rows read.
+    """
+
+    outcomes: pd.DataFrame
+    events: pd.DataFrame
+    charted: pd.DataFrame
+    signals: xr.Dataset | None
+    provenance: Mapping[str, Mapping[str, Any]]
+
+
+def simulate_design(
+    design: Design,
+    tables: Sequence[Rows],
+    seed: int,
+    replicates: int,
+    processes: int = 1,
+    library: Sequence[Path | str] = (),
+    *,
+    numbers: Mapping[str, NDArray[np.float64]] | None = None,
+    lots: Ids | None = None,
+) -> Simulated:
+    """Simulate all arms of a design.
+
+    Parameters
+    ----------
+    numbers : mapping of str to float64[R], optional
+        Numbers of each replicate, by address (`virtuall.population.numbers`).
+    lots : int64[R], optional
+        The replicate whose luck each replicate has, by default its own.
+    """
+    names = signals_read(tables)
+    lots = np.arange(replicates, dtype=np.int64) if lots is None else lots
+    arms = [_simulate_arm(design, arm, seed, lots, processes, library, names, numbers or {}) for arm in design.arms]
+    whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
+    patients = whole["patient"].to_numpy()
+    draws = uniform(seed, "accrual", patients + (lots[patients // design.size] - patients // design.size) * design.size)
+    return Simulated(
+        outcomes=cut_data(whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after),
+        events=events,
+        charted=counted_events(design, events, whole, tables, seed),
+        signals=_together([arm.signals for arm in arms]) if names and design.recorded.size else None,
+        provenance={arm.name: run.provenance for arm, run in zip(design.arms, arms, strict=True)},
     )
 
 
@@ -179,11 +244,12 @@ def read_rows(folder: str, library: Sequence[Path | str] = ()) -> Rows:
     return Rows(published, mapped)
 
 
-def patient_ids(design: Design, arm: Arm, replicates: int) -> Ids:
-    """Ids of an arm's patients: replicates follow each other, within each the arms in their order."""
+def patient_ids(design: Design, arm: Arm, replicates: int | Ids) -> Ids:
+    """Ids of an arm's patients; replicates (so many, or these) follow each other, within each the arms in order."""
     first = sum(other.size for other in design.arms[: design.arms.index(arm)])
     places = np.arange(first, first + arm.size, dtype=np.int64)
-    return (np.arange(replicates, dtype=np.int64)[:, None] * design.size + places).ravel()
+    numbers = np.arange(replicates, dtype=np.int64) if isinstance(replicates, int) else replicates
+    return (numbers[:, None] * design.size + places).ravel()
 
 
 def ever_treated(arm: Arm, seed: int, ids: Ids) -> NDArray[np.bool_]:
@@ -249,23 +315,25 @@ def _simulate_arm(
     design: Design,
     arm: Arm,
     seed: int,
-    replicates: int,
+    lots: Ids,
     processes: int,
     library: Sequence[Path | str],
     names: Sequence[str],
+    numbers: Mapping[str, NDArray[np.float64]],
 ) -> Any:
     from virtuall.population import sample
     from virtuall.simulation.protocol import load_protocol
     from virtuall.simulation.simulate import simulate
 
-    ids = patient_ids(design, arm, replicates)
+    ids, luck = patient_ids(design, arm, len(lots)), patient_ids(design, arm, lots)
+    own = {address: np.repeat(values, arm.size) for address, values in numbers.items()}
     scales = tuple(dict.fromkeys((*design.scales, *arm.scales)))
-    patients = sample(arm.cohort, len(ids), seed, library=library, ids=ids)
+    patients = sample(arm.cohort, len(ids), seed, library=library, ids=ids, luck=luck, numbers=own)
     return simulate(
         patients,
         load_protocol(arm.protocol, library=library, scales=scales, as_of=design.as_of),
         days=design.horizon,
-        treated=ever_treated(arm, seed, ids),
+        treated=ever_treated(arm, seed, luck),
         record=names if design.recorded.size else (),
         times=design.recorded if names and design.recorded.size else None,
         chart="key",

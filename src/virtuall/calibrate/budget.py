@@ -1,0 +1,253 @@
+"""The parameter budget of the calibration: ``calibration/budget.toml`` of the library.
+
+Which numbers are fitted, on which scale, with which prior, in which stage, and by which published rows. A fitted number
+is told by its standardized place: 0 is the value of the texts, 1 is one prior standard deviation above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.clinic.policy import read_next_line, read_transplant
+from virtuall.core.errors import InputError, Problems, TextError
+from virtuall.core.position import Position
+from virtuall.model import Model, load_system, open_shelf
+from virtuall.population.numbers import POLICIES, REFERRED, checked
+from virtuall.simulation.protocol import load_protocol
+from virtuall.texts.cohort import read_cohort
+from virtuall.texts.table import Table, reading
+from virtuall.trial.endpoints import ENDPOINTS
+from virtuall.trial.run import read_rows
+
+Floats = NDArray[np.float64]
+BUDGET = "calibration/budget.toml"
+SCALES = ("log", "logit", "add")
+MOST_FITTED = 34
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fitted entry: numbers that move together.
+
+    Attributes
+    ----------
+    name, block, stage : str
+    numbers : tuple of str
+        Addresses (`virtuall.population.numbers`).
+    shipped : tuple of float
+        Their values in the texts, in the units of the model.
+    scale : "log", "logit" or "add"
+    spread : float
+        Prior standard deviation on the scale.
+    rows : tuple of str
+        Published rows that inform it.
+    why : str
+    """
+
+    name: str
+    block: str
+    stage: str
+    numbers: tuple[str, ...]
+    shipped: tuple[float, ...]
+    scale: str
+    spread: float
+    rows: tuple[str, ...]
+    why: str
+
+    def values(self, place: Floats) -> Mapping[str, Floats]:
+        """The numbers at these standardized places (any shape), by address."""
+        step = self.spread * np.asarray(place, np.float64)
+        return {
+            address: _moved(value, step, self.scale) for address, value in zip(self.numbers, self.shipped, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Rows computed by these endpoints inform the entries of the stage."""
+
+    name: str
+    block: str
+    endpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Trials that are simulated together for the same entries."""
+
+    name: str
+    trials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The whole text.
+
+    Attributes
+    ----------
+    members : int
+        Parameter sets of the ensemble.
+    points : int
+        Points of a wave, in each block.
+    waves : int
+    discrepancy : float
+        Standard deviation of the trial-level random effect, in sampling standard deviations of a row.
+    tail : float
+        Degrees of freedom of Student's t.
+    blocks, stages, fitted
+    """
+
+    members: int
+    points: int
+    waves: int
+    discrepancy: float
+    tail: float
+    blocks: tuple[Block, ...]
+    stages: tuple[Stage, ...]
+    fitted: tuple[Fitted, ...]
+
+    def of_block(self, name: str) -> tuple[Fitted, ...]:
+        """The entries of a block, in the order of its stages."""
+        order = [each.name for each in self.stages if each.block == name]
+        return tuple(sorted((each for each in self.fitted if each.block == name), key=lambda e: order.index(e.stage)))
+
+
+def read_budget(library: Sequence[Path | str] = ()) -> Budget:
+    """Read and check the budget.
+
+    Raises
+    ------
+    InputError, TextError, Problems
+        When a number is not one of the library, a row is not a scored calibrate row of the block, an endpoint does not
+        exist, or more than 34 entries are fitted.
+    """
+    path = open_shelf(library).file(BUDGET)
+    model = load_system(library)
+    with reading(path) as text:
+        head = text.table("calibration")
+        head.source()
+        blocks = tuple(Block(each.text("name"), each.texts("trials")) for each in text.tables("block"))
+        names = [each.name for each in blocks]
+        stages = tuple(
+            Stage(each.text("name"), each.choice("block", names), each.texts("endpoints", allowed=tuple(ENDPOINTS)))
+            for each in text.tables("stage")
+        )
+        budget = Budget(
+            members=head.integer("members", low=2),
+            points=head.integer("points", low=4),
+            waves=head.integer("waves", low=1),
+            discrepancy=head.number("discrepancy", low=0),
+            tail=head.number("tail", low=1),
+            blocks=blocks,
+            stages=stages,
+            fitted=tuple(_fitted(each, names, stages, model, library) for each in text.tables("fitted")),
+        )
+    _check_rows(budget, library, str(path))
+    if len(budget.fitted) > MOST_FITTED:
+        raise TextError(f"at most {MOST_FITTED} fitted entries", given=len(budget.fitted), where=Position(str(path), 1))
+    return budget
+
+
+def _fitted(
+    table: Table, blocks: Sequence[str], stages: Sequence[Stage], model: Model, library: Sequence[Path | str]
+) -> Fitted:
+    numbers = table.texts("numbers")
+    scale = table.choice("scale", SCALES)
+    block = table.choice("block", blocks)
+    shipped = tuple(shipped_value(each, model, library) for each in numbers)
+    for address, value in zip(numbers, shipped, strict=True):
+        if (scale == "log" and value <= 0) or (scale == "logit" and not 0 < value < 1):
+            table.problem(f"{address} cannot be moved on the {scale} scale", "scale", given=f"{value:g}")
+    return Fitted(
+        name=table.text("name"),
+        block=block,
+        stage=table.choice("stage", [each.name for each in stages if each.block == block]),
+        numbers=numbers,
+        shipped=shipped,
+        scale=scale,
+        spread=table.number("spread", low=0),
+        rows=table.texts("rows"),
+        why=table.text("why"),
+    )
+
+
+def shipped_value(address: str, model: Model, library: Sequence[Path | str] = ()) -> float:
+    """The value of the texts at an address, in the unit of the model.
+
+    Raises
+    ------
+    InputError
+        When there is no such number (nearest match offered).
+    """
+    checked({address: 0.0}, model, library)
+    shelf = open_shelf(library)
+    head, slash, tail = address.partition("/")
+    if slash and head in POLICIES:
+        path = shelf.file(f"therapies/{head}/policy.toml")
+        policy = read_transplant(path) if head == POLICIES[0] else read_next_line(path)
+        known = {each.name: getattr(policy, each.name) for each in fields(policy)}
+        known |= {f"after.{key}": value for key, value in known.pop("after", {}).items()}
+        if not isinstance(known.get(tail), float):
+            allowed = tuple(f"{head}/{key}" for key, value in known.items() if isinstance(value, float))
+            raise InputError("no such number of this policy", given=address, allowed=allowed)
+        return float(known[tail])
+    if slash and tail == REFERRED:
+        names = [name for name in shelf.protocols if name.startswith(f"{head}/")]
+        found = [leg.transplant_referred for name in names for leg in load_protocol(name, library=library).legs]
+        known_shares = [each for each in found if each is not None]
+        if not known_shares:
+            raise InputError("no regimen of this product sets a share referred to transplant", given=address)
+        return known_shares[0]
+    if slash and head in model.products:
+        return model.products[head][tail].value
+    own = read_cohort(shelf.cohort(head)) if slash else None
+    values = model.values if own is None else own.parameters
+    random = model.random if own is None else {**own.covariates, **own.random}
+    what, dot, key = (tail if slash else head).partition(".")
+    return float(random[what].numbers[key]) if dot else values[what].value
+
+
+def _check_rows(budget: Budget, library: Sequence[Path | str], where: str) -> None:
+    """Every row named is a scored calibrate row that the trials of its block compute."""
+    problems = []
+    for block in budget.blocks:
+        usable = calibrate_targets(block, library)
+        for each in budget.fitted:
+            for row in each.rows if each.block == block.name else ():
+                if row not in usable:
+                    what = f"{each.name}: no scored calibrate row that the trials of the block {block.name} compute"
+                    problems.append(TextError(what, given=row, allowed=tuple(usable), where=Position(where, 1)))
+    if problems:
+        raise Problems(problems)
+
+
+def calibrate_targets(block: Block, library: Sequence[Path | str] = ()) -> tuple[str, ...]:
+    """Ids of the rows that may be fitted: calibrate, scored, verified, computed by a trial of the block."""
+    from virtuall.trial.design import load_design
+
+    found: list[str] = []
+    for name in block.trials:
+        design = load_design(name, library)
+        for folder in (design.name, *design.also_scored):
+            table = read_rows(folder, library)
+            mapped = {target for row in table.mapped.rows for target in row.targets}
+            found += [
+                each.target
+                for each in table.published
+                if each.use == "calibrate" and each.scored and each.mark == "V" and each.target in mapped
+            ]
+    return tuple(found)
+
+
+def _moved(value: float, step: Floats, scale: str) -> Floats:
+    if scale == "add":
+        return value + step
+    if scale == "log":
+        return np.asarray(value * np.exp(step))
+    odds = value / (1 - value) * np.exp(step)
+    return np.asarray(odds / (1 + odds))

@@ -1,0 +1,198 @@
+"""Published rows at points of the parameter space: each point is one trial of the published size, or several.
+
+Points are simulated in batches, all points of a batch as one stacked population. A finished batch is a file; a run that
+was cut off goes on behind the last one.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.calibrate.budget import Block, Fitted
+from virtuall.core.errors import StoreError
+from virtuall.store.atomic import checksum, replace_file
+from virtuall.trial.design import load_design
+from virtuall.trial.published import Published
+from virtuall.trial.run import read_rows, simulate_design
+from virtuall.trial.scoring import score_trial
+
+Floats = NDArray[np.float64]
+BATCH = 24
+
+
+@dataclass(frozen=True)
+class Target:
+    """A row to be fitted: the published figure, how it is computed, and the family with which it shares one vote."""
+
+    figure: Published
+    endpoint: str
+    family: str
+    trial: str
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Evaluated points of a block.
+
+    Attributes
+    ----------
+    places : float64[N, P]
+        Standardized, in the order of the block's entries.
+    values : float64[N, T]
+        Computed rows in the published unit; NaN where a row could not be had.
+    failed : float64[N]
+        Share of patients whose simulation failed.
+    """
+
+    places: Floats
+    values: Floats
+    failed: Floats
+
+    def __add__(self, other: Points) -> Points:
+        return Points(*(np.concatenate(pair) for pair in zip(_parts(self), _parts(other), strict=True)))
+
+
+def block_targets(block: Block, library: Sequence[Path | str] = ()) -> tuple[Target, ...]:
+    """The rows of a block that may be fitted: calibrate, scored, verified."""
+    found = []
+    for name in block.trials:
+        design = load_design(name, library)
+        for folder in (design.name, *design.also_scored):
+            table = read_rows(folder, library)
+            computed = {target: row.endpoint for row in table.mapped.rows for target in row.targets}
+            found += [
+                Target(each, computed[each.target], f"{name} {each.family} {computed[each.target]}", name)
+                for each in table.published
+                if each.use == "calibrate" and each.scored and each.mark == "V" and each.target in computed
+            ]
+    return tuple(found)
+
+
+def evaluate(
+    block: Block,
+    fitted: Sequence[Fitted],
+    places: Floats,
+    folder: Path,
+    *,
+    seed: int,
+    processes: int,
+    library: Sequence[Path | str] = (),
+    lots: NDArray[np.int64] | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> Points:
+    """Evaluate points, or read what is there of them.
+
+    Parameters
+    ----------
+    places : float64[N, P]
+    folder : Path
+        Where finished batches lie.
+    lots : int64[N], optional
+        Whose luck each point has; points with the same lot are the same patients with other parameters.
+    told : callable
+        Gets one line after each batch.
+
+    Raises
+    ------
+    StoreError
+        When the folder holds batches of other points.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = block_targets(block, library)
+    done: list[Points] = []
+    for first in range(0, len(places), BATCH):
+        these = slice(first, first + BATCH)
+        own = np.arange(first, min(first + BATCH, len(places))) if lots is None else lots[these]
+        asked = checksum(
+            repr((block, [each.name for each in fitted], seed)).encode() + places[these].tobytes() + own.tobytes()
+        )
+        path = folder / f"batch_{first // BATCH:03d}.npz"
+        found = _read(path, asked)
+        if found is None:
+            found = _simulated(block, fitted, places[these], own, seed, processes, library, targets)
+            _write(path, found, asked)
+        done.append(found)
+        failed = f", {np.count_nonzero(found.failed)} points with failed patients" if found.failed.any() else ""
+        told(f"{folder.name}: {min(first + BATCH, len(places))} of {len(places)} points{failed}")
+    whole = done[0]
+    for each in done[1:]:
+        whole = whole + each
+    return whole
+
+
+def _simulated(
+    block: Block,
+    fitted: Sequence[Fitted],
+    places: Floats,
+    lots: NDArray[np.int64],
+    seed: int,
+    processes: int,
+    library: Sequence[Path | str],
+    targets: Sequence[Target],
+) -> Points:
+    numbers: dict[str, Floats] = {}
+    for column, each in enumerate(fitted):
+        numbers |= each.values(places[:, column])
+    values: dict[str, Sequence[float]] = {}
+    failed, patients = np.zeros(len(places)), 0
+    for name in block.trials:
+        found, lost, size = _trial_values(name, numbers, lots, seed, processes, library)
+        values |= found
+        failed += lost
+        patients += size
+    table = np.array([values[each.figure.target] for each in targets], np.float64).T
+    return Points(places, table, failed / patients)
+
+
+def _trial_values(
+    name: str,
+    numbers: Mapping[str, Floats],
+    lots: NDArray[np.int64],
+    seed: int,
+    processes: int,
+    library: Sequence[Path | str],
+) -> tuple[dict[str, Sequence[float]], Floats, int]:
+    """Values by target at each point, failed patients at each point, and patients at a point."""
+    design = load_design(name, library)
+    tables = [read_rows(each, library) for each in (design.name, *design.also_scored)]
+    run = simulate_design(design, tables, seed, len(lots), processes, library, numbers=numbers, lots=lots)
+    values: dict[str, Sequence[float]] = {}
+    for table in tables:
+        # a pooled row is computed from the patients of one point too, not from groups that mix points
+        mapped = replace(table.mapped, rows=tuple(replace(row, size=None) for row in table.mapped.rows))
+        usable = [each for each in table.published if each.use == "calibrate" and each.scored]
+        rows = score_trial(run.outcomes, run.charted, usable, mapped, seed=seed, signals=run.signals, resamples=0)
+        values |= {row.target: row.values or (np.nan,) * len(lots) for row in rows}
+    status = run.outcomes["status"].to_numpy()
+    lost = np.bincount(run.outcomes["replicate"].to_numpy()[status != 0], minlength=len(lots)).astype(np.float64)
+    return values, lost, design.size
+
+
+def _parts(points: Points) -> tuple[Floats, Floats, Floats]:
+    return points.places, points.values, points.failed
+
+
+def _write(path: Path, points: Points, asked: str) -> None:
+    content = io.BytesIO()
+    np.savez(content, places=points.places, values=points.values, failed=points.failed, asked=np.array(asked))
+    replace_file(path, content.getvalue())
+
+
+def _read(path: Path, asked: str) -> Points | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            if str(held["asked"]) != asked:
+                raise StoreError(
+                    "a batch of another calibration lies here", given=str(path), hint="name another folder"
+                )
+            return Points(held["places"], held["values"], held["failed"])
+    except (ValueError, OSError, KeyError) as error:
+        raise StoreError("not a batch of a calibration", given=str(path), hint="remove it") from error

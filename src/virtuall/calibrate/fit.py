@@ -1,0 +1,202 @@
+"""The calibration: points, surrogates, stages without feedback, and parameter sets that were simulated anew.
+
+For each block: a first wave of points over the prior; surrogates; stage after stage a posterior; further waves where
+the posterior lies; at last candidates, simulated with common random numbers, of which those nearest to the published rows
+make the ensemble (acceptance by distance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from virtuall.calibrate.budget import Block, Budget, Fitted, read_budget
+from virtuall.calibrate.evaluation import Points, block_targets, evaluate
+from virtuall.calibrate.posterior import sample_stage, votes
+from virtuall.calibrate.surrogate import Surrogate, learn, scaled
+from virtuall.core.errors import InputError
+from virtuall.population.ensemble import Ensemble
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+CANDIDATES = 2  # for each member of the ensemble
+LOTS = 2  # trials of the published size for each candidate
+_WIDER = 1.3
+_WORST = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class BlockFit:
+    """What a block found.
+
+    Attributes
+    ----------
+    block : Block
+    fitted : tuple of Fitted
+    surrogate : Surrogate
+    posterior : float64[S, P]
+        Draws by the surrogate, standardized.
+    members : float64[M, P]
+        Accepted candidates.
+    distance : float64[C]
+        Of all candidates.
+    simulated : float64[M, T]
+        Rows of the accepted ones, mean of their trials, in published units; in the order of the block's targets.
+    evaluated, failed : int
+        Points simulated, and how many of them had patients that failed.
+    """
+
+    block: Block
+    fitted: tuple[Fitted, ...]
+    surrogate: Surrogate
+    posterior: Floats
+    members: Floats
+    distance: Floats
+    simulated: Floats
+    evaluated: int
+    failed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """All blocks and the ensemble that they make."""
+
+    budget: Budget
+    blocks: tuple[BlockFit, ...]
+    ensemble: Ensemble
+    seed: int
+
+
+def calibrate(
+    folder: Path,
+    *,
+    seed: int = 1,
+    processes: int = 2,
+    library: Sequence[Path | str] = (),
+    smoke: bool = False,
+    told: Callable[[str], None] = lambda line: None,
+) -> Calibration:
+    """Calibrate the library's budget; finished batches in `folder` are taken over.
+
+    Parameters
+    ----------
+    smoke : bool
+        The smallest trial of each budget with a handful of points: shows that everything runs, finds nothing.
+
+    Raises
+    ------
+    InputError, TextError, Problems, StoreError
+    """
+    budget = read_budget(library)
+    if smoke:
+        budget = _small(budget)
+    blocks = tuple(_fit_block(block, budget, folder, seed, processes, library, told) for block in budget.blocks)
+    return Calibration(budget, blocks, _ensemble(blocks), seed)
+
+
+def _fit_block(
+    block: Block,
+    budget: Budget,
+    folder: Path,
+    seed: int,
+    processes: int,
+    library: Sequence[Path | str],
+    told: Callable[[str], None],
+) -> BlockFit:
+    fitted, targets = budget.of_block(block.name), block_targets(block, library)
+
+    def points_at(name: str, places: Floats, lots: NDArray[np.int64] | None = None) -> Points:
+        place = folder / f"{block.name}_{name}"
+        return evaluate(
+            block, fitted, places, place, seed=seed, processes=processes, library=library, lots=lots, told=told
+        )
+
+    known = points_at("wave_1", _spread_out(budget.points, len(fitted), seed))
+    surrogate = learn(known, targets)
+    for wave in range(2, budget.waves + 1):
+        draws = _posterior(surrogate, fitted, budget, budget.points, seed + wave)
+        known = known + points_at(f"wave_{wave}", _widened(draws, seed + wave))
+        surrogate = learn(known, targets)
+    posterior = _posterior(surrogate, fitted, budget, 20 * budget.members, seed)
+    count = CANDIDATES * budget.members
+    candidates = posterior[np.linspace(0, len(posterior) - 1, count).astype(int)]
+    lots = np.tile(np.arange(LOTS, dtype=np.int64), count)
+    tried = points_at("candidates", np.repeat(candidates, LOTS, axis=0), lots)
+    with np.errstate(invalid="ignore"):
+        rows = np.nanmean(tried.values.reshape(count, LOTS, -1), axis=1)
+    failed = tried.failed.reshape(count, LOTS).mean(axis=1)
+    distance = _distance(rows, surrogate, targets_of=[t.figure.target for t in targets], failed=failed)
+    best = np.sort(np.argsort(distance, kind="stable")[: budget.members])
+    evaluated = len(known.places) + len(tried.places)
+    lost = int(np.count_nonzero(known.failed) + np.count_nonzero(tried.failed))
+    return BlockFit(block, fitted, surrogate, posterior, candidates[best], distance, rows[best], evaluated, lost)
+
+
+def _posterior(surrogate: Surrogate, fitted: Sequence[Fitted], budget: Budget, count: int, seed: int) -> Floats:
+    """Stage after stage; a later stage sees what the earlier ones drew, never changes it."""
+    draws = np.zeros((count, len(fitted)))
+    block = fitted[0].block
+    for number, stage in enumerate(each for each in budget.stages if each.block == block):
+        rows = np.array([target.endpoint in stage.endpoints for target in surrogate.targets])
+        free = np.array([place for place, each in enumerate(fitted) if each.stage == stage.name], np.int64)
+        if number:  # as many different sets as members: each is a chain of its own
+            kept = np.linspace(0, count - 1, min(count, budget.members)).astype(int)
+            draws = draws[np.resize(kept, count)]
+        draws = sample_stage(
+            surrogate, rows, free, draws, discrepancy=budget.discrepancy, tail=budget.tail, seed=seed + 1000 * number
+        )
+    return draws
+
+
+def _distance(rows: Floats, surrogate: Surrogate, *, targets_of: Sequence[str], failed: Floats) -> Floats:
+    """Mean over families of the squared misfit in standard deviations of a trial (at most 9); failures add."""
+    weights = votes([target.family for target in surrogate.targets])
+    total, votes_cast = np.zeros(len(rows)), 0.0
+    for place, target in enumerate(surrogate.targets):
+        values = scaled(target, rows[:, targets_of.index(target.figure.target)])
+        misfit = np.minimum(np.abs(surrogate.published[place] - values) / surrogate.spread[place], _WORST)
+        total += weights[place] * np.where(np.isfinite(misfit), misfit, _WORST) ** 2
+        votes_cast += weights[place]
+    return np.asarray(total / votes_cast + 100.0 * failed)
+
+
+def _spread_out(count: int, entries: int, seed: int) -> Floats:
+    """Standard normal places, evenly spread (scrambled Sobol)."""
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    exponent = int(np.ceil(np.log2(count)))
+    unit = qmc.Sobol(entries, scramble=True, rng=np.random.default_rng(seed)).random_base2(exponent)[:count]
+    return np.asarray(ndtri(np.clip(unit, 1e-3, 1 - 1e-3)))
+
+
+def _widened(draws: Floats, seed: int) -> Floats:
+    """Posterior draws a little further apart, so that the next surrogate sees the surroundings."""
+    center = draws.mean(axis=0)
+    noise = 0.3 * np.random.default_rng(seed).standard_normal(draws.shape)
+    return np.asarray(np.clip(center + _WIDER * (draws - center) + noise, -3.0, 3.0))
+
+
+def _ensemble(blocks: Sequence[BlockFit]) -> Ensemble:
+    """Members of the blocks side by side: blocks have no entry in common and are independent."""
+    columns = {
+        address: values
+        for each in blocks
+        for place, entry in enumerate(each.fitted)
+        for address, values in entry.values(each.members[:, place]).items()
+    }
+    return Ensemble(tuple(columns), np.column_stack(list(columns.values())))
+
+
+def _small(budget: Budget) -> Budget:
+    """The last trial of the last block alone, a handful of points."""
+    block = replace(budget.blocks[-1], trials=budget.blocks[-1].trials[-1:])
+    fitted = tuple(each for each in budget.fitted if each.block == block.name)
+    if not fitted:
+        raise InputError("the last block of the budget has no fitted entry", given=block.name)
+    stages = tuple(each for each in budget.stages if each.block == block.name)
+    return replace(budget, members=3, points=16, waves=1, blocks=(block,), stages=stages, fitted=fitted)
