@@ -44,3 +44,26 @@ def test_a_transplant_is_conditioning_and_a_graft_that_stays() -> None:
     alive = result.outcomes["death_day"].isna().to_numpy()
     assert (graft[alive, 60] > 0.5).all(), "the graft stays after the regimen is over"
     assert np.median(marrow[alive, 60] / marrow[alive, 8]) > 3, "the marrow comes back"
+
+
+def test_an_antibody_alternates_with_chemotherapy_in_first_remission() -> None:
+    patients = sample("adult_consolidation", 12, seed=3).changed(marrow_blasts=0.0)
+    protocol = load_protocol("sequence/blinatumomab_alternating")
+    result = simulate(patients, protocol, days=340, chart="key", processes=1)
+    steps = result.events[result.events["kind"] == "step"]
+    went = {patient: rows["what"].astype(str).tolist() for patient, rows in steps.groupby("patient")}
+    planned = ["three courses", "third cycle", "fourth course", "fourth cycle", "maintenance"]
+    stopped_early = ["chemotherapy alone", "maintenance"]
+    assert planned in went.values()
+    assert all(each in (planned[: len(each)], stopped_early[: len(each)]) for each in went.values())
+    assert [protocol.legs[place].regimen.number_of_cycles for place in range(6)] == [2, 3, 4, 1, 1, 1]
+
+
+def test_maintenance_goes_on_until_two_and_a_half_years_after_intensification() -> None:
+    patients = sample("adult_consolidation", 12, seed=3).changed(marrow_blasts=0.0)
+    protocol = load_protocol("sequence/consolidation_maintenance")
+    outcomes = simulate(patients, protocol, days=900, chart="key", processes=1).outcomes
+    assert outcomes["relapse_day"].isna().all(), "no leukemia is left"
+    maintained = outcomes["off_protocol_reason"].to_numpy() == "end of maintenance"
+    assert maintained.sum() >= 6
+    assert outcomes["off_protocol_day"][maintained].between(850, 885).all()

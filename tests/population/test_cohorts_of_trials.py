@@ -33,8 +33,11 @@ def test_burden_of_inovate_falls_into_the_published_strata(low: float, high: flo
     ("cohort", "column", "median", "within"),
     [
         ("inovate", "age", 47, 2),
+        ("adult_mrd_positive", "age", 45, 2),
         ("eliana", "age", 11, 1),
         ("eliana", "marrow_blasts", 0.74, 0.03),
+        ("adult_consolidation", "age", 51, 2),
+        ("allcar19", "age", 41.5, 2),
         ("zuma3", "age", 40, 2),
         ("zuma3", "marrow_blasts", 0.65, 0.03),
     ],
@@ -49,6 +52,7 @@ def test_medians_are_those_published(cohort: str, column: str, median: float, wi
         ("inovate", "line", 1, 0.66),
         ("inovate", "line", 2, 0.33),
         ("inovate", "prior_transplant", 1, 0.17),
+        ("adult_mrd_positive", "line", 1, 0.65),
         ("eliana", "prior_transplant", 1, 0.61),
         ("eliana", "cd19_negative_present", 1, 0.33),
         ("zuma3", "line", 1, 10 / 55),
@@ -57,6 +61,37 @@ def test_medians_are_those_published(cohort: str, column: str, median: float, wi
 )
 def test_shares_are_those_published(cohort: str, column: str, value: float, published: float) -> None:
     assert share(cohort, column, value, value + 0.5) == pytest.approx(published, abs=0.03)
+
+
+def test_residual_disease_is_within_what_remission_allows() -> None:
+    residual = drawn("adult_mrd_positive").columns["marrow_blasts"]
+    assert residual.min() >= 0.001
+    assert residual.max() < 0.05
+
+
+def test_residual_disease_below_detection_is_often_none() -> None:
+    columns = drawn("adult_consolidation").columns
+    assert 30 <= columns["age"].min() and columns["age"].max() <= 70
+    residual = columns["marrow_blasts"]
+    assert 0 < residual.min() and residual.max() < 1e-4
+    cells = residual * 1e12
+    assert 0.3 < np.mean(cells < 1) < 0.6, "some have no cell left"
+    assert np.mean(cells > 1e4) > 0.05, "others have many"
+
+
+def test_younger_children_grow_too() -> None:
+    columns = drawn("child_relapsed").columns
+    age, height, weight = columns["age"], columns["height"], columns["weight"]
+    assert age.min() >= 0.6
+    assert age.max() < 18
+    for low, high, tall, heavy in (
+        (1, 2, (74, 90), (8, 14)),
+        (7, 9, (118, 134), (21, 31)),
+        (16, 18, (160, 182), (50, 75)),
+    ):
+        of_age = (age >= low) & (age < high)
+        assert tall[0] < np.median(height[of_age]) < tall[1]
+        assert heavy[0] < np.median(weight[of_age]) < heavy[1]
 
 
 def test_children_grow() -> None:

@@ -85,3 +85,4 @@ def test_windows_count_from_a_day_of_each_patient_and_end_when_last_seen() -> No
     np.testing.assert_array_equal(values(column._replace(change=True)), [1, 3, np.nan, np.nan])
     np.testing.assert_array_equal(values(column._replace(first=9.0, last=10.0)), [np.nan] * 4)
     assert values(column._replace(reduce="none")).shape == (4, 2)
+    np.testing.assert_array_equal(values(column._replace(first=0.0, last=9.0, reduce="last")), [4, 9, 12, np.nan])

@@ -16,8 +16,23 @@ from virtuall.trial.scoring import check_units
 
 TRIALS = Path(str(files("virtuall"))) / "library" / "trials"
 CELLS = ("eliana", "zuma3", "felix")
-POOLED = ("pooled_relapsed", "label_blinatumomab", "pooled_tisagenlecleucel")
-FOLDERS = ("tower", "inovate", *CELLS, "cibmtr_tisa", *POOLED, "pk_label", "ino_pk", "mt103_202_pd", "nhl_il6")
+VALIDATE = ("blast", "mt103_205", "felix", "cibmtr_tisa")
+POOLED = ("pooled_relapsed", "label_blinatumomab", "label_blinatumomab_mrd", "pooled_tisagenlecleucel")
+FOLDERS = (
+    "tower",
+    "inovate",
+    "blast",
+    "mt103_205",
+    "e1910",
+    "allcar19",
+    *CELLS,
+    "cibmtr_tisa",
+    *POOLED,
+    "pk_label",
+    "ino_pk",
+    "mt103_202_pd",
+    "nhl_il6",
+)
 TARGETS = Path(__file__).parents[3] / "shared" / "evidence" / "targets.csv"
 
 
@@ -46,6 +61,25 @@ def test_every_survival_and_response_row_of_inovate_is_computed() -> None:
     assert {f"T{number:04d}" for number in wanted} <= computed
 
 
+def test_every_response_and_survival_row_of_the_blinatumomab_validation_is_computed() -> None:
+    bound, baseline = 207, 240  # a limit of an interval; what the children had before they entered
+    assert {f"T{n:04d}" for n in (*range(196, 215), 227, 228) if n != bound} <= computed("blast")
+    assert {f"T{n:04d}" for n in range(233, 240)} <= computed("mt103_205")
+    assert f"T{baseline:04d}" not in computed("mt103_205")
+
+
+def test_one_arm_of_consolidation_calibrates_and_the_other_validates() -> None:
+    published = {row.target: row for row in read_published(TRIALS / "e1910" / "published.csv")}
+    rows = [
+        (row, published[target])
+        for row in read_mapping(TRIALS / "e1910" / "endpoints.toml").rows
+        for target in row.targets
+    ]
+    assert {row.use for row in published.values() if row.arm == "chemotherapy"} == {"calibrate"}
+    assert all(figure.use == "validate" for row, figure in rows if row.group.get("arm") == "blinatumomab")
+    assert {figure.target for _, figure in rows} == set(published)
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_trials_of_cells_keep_both_denominators(name: str) -> None:
     rows = read_mapping(TRIALS / name / "endpoints.toml").rows
@@ -54,7 +88,7 @@ def test_trials_of_cells_keep_both_denominators(name: str) -> None:
     assert any(row.endpoint == "happened_share" and not row.since for row in rows)
 
 
-@pytest.mark.parametrize("name", ["felix", "cibmtr_tisa"])
+@pytest.mark.parametrize("name", VALIDATE)
 def test_what_only_validates_is_told_so(name: str) -> None:
     assert {row.use for row in read_published(TRIALS / name / "published.csv")} == {"validate"}
 
@@ -74,7 +108,7 @@ def test_the_toxicity_that_must_hold_is_computed() -> None:
     assert {f"T{n:04d}" for n in (*range(433, 448), 484, 485, 497, *range(560, 564))} <= computed("inovate")
 
 
-@pytest.mark.parametrize("name", ["tower", "inovate", *CELLS, "cibmtr_tisa"])
+@pytest.mark.parametrize("name", ["tower", "inovate", "blast", "mt103_205", "e1910", "allcar19", *CELLS, "cibmtr_tisa"])
 def test_every_event_on_a_scale_is_graded_on_one_that_exists(name: str) -> None:
     from virtuall.clinic.grading import load_scale
     from virtuall.model.shelf import open_shelf

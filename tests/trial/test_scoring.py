@@ -65,6 +65,33 @@ def test_an_estimate_that_cannot_be_had_is_left_out_and_said() -> None:
     assert (nothing.simulated, nothing.low, nothing.inside) == (None, None, None)
 
 
+def test_quartiles_distance_and_values_stand_beside_the_interval() -> None:
+    values, resampled = np.linspace(0, 100, 101), np.array([48.0, 50.0, 52.0])
+    row = score(figure(60.0), values, resampled)
+    assert (row.median, row.low50, row.high50) == (pytest.approx(50), pytest.approx(25), pytest.approx(75))
+    assert row.inside50 is True
+    assert score(figure(76.0), values, resampled).inside50 is False
+    assert row.sampling_sd == pytest.approx(2.0)
+    assert row.z == pytest.approx((60 - 50) / 2)
+    assert row.values == tuple(values)
+    assert "values" not in row.as_json()
+    never = score(figure(1.0), np.zeros(5), np.zeros(5))
+    assert (never.sampling_sd, never.z) == (0.0, np.inf)
+    assert score(figure(0.0), np.zeros(5), np.zeros(5)).z == 0.0
+    assert score(figure(1.0), values, np.empty(0)).z is None
+
+
+def test_quartiles_of_medians_not_reached() -> None:
+    rng = np.random.default_rng(1)
+    resampled = rng.normal(10, 2, 4000)
+    resampled[resampled > 13] = np.nan
+    row = score(figure(50.0), np.array([5.0, 6, 7, np.nan, np.nan]), resampled, not_reached_is_large=True)
+    assert (row.median, row.high50, row.inside50) == (7, np.inf, True)
+    assert row.sampling_sd == pytest.approx(2.0, rel=0.1), "of the quartiles, which were reached"
+    few = score(figure(50.0), np.array([5.0]), np.array([5.0, np.nan]), not_reached_is_large=True)
+    assert (few.sampling_sd, few.z) == (None, None)
+
+
 @pytest.fixture(scope="module")
 def cut(trial: Trial) -> Trial:
     outcomes, events = trial
@@ -210,7 +237,7 @@ def test_a_mapping_that_does_not_fit_the_published_rows_is_refused(tmp_path: Pat
 
 
 HEADER = (TRIALS / "tower" / "published.csv").read_text().splitlines()[0]
-LINE = "X1,t,p,a,10,e,,12.5,,,%,efficacy,calibrate,yes,,V,s"
+LINE = "X1,t,p,a,10,e,,12.5,,,%,efficacy,remission,calibrate,yes,,V,s"
 
 
 @pytest.mark.parametrize(
@@ -220,7 +247,7 @@ LINE = "X1,t,p,a,10,e,,12.5,,,%,efficacy,calibrate,yes,,V,s"
         (f"{HEADER}\n{LINE.replace('12.5', 'many')}", "published.csv:2: value must be a number"),
         (f"{HEADER}\n{LINE.replace('12.5', '')}", "needs a value"),
         (f"{HEADER}\n{LINE.replace(',yes,', ',ja,')}", "unknown word for scored"),
-        (f"{HEADER}\n{LINE},more", "17 fields are needed"),
+        (f"{HEADER}\n{LINE},more", "18 fields are needed"),
         (f"{HEADER.replace(',unit', '')}\n{LINE}", "wrong columns"),
     ],
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from virtuall.dosing.regimen import Cycle, Level, Premedication, Regimen, Restart, Step
 from virtuall.dosing.supply import Supply, read_supply
 from virtuall.texts.conditions import parse_condition
 from virtuall.texts.table import Table, reading
+from virtuall.texts.toml_text import read_toml
 
 OCCASIONS = ("start", "step", "restart")
 
@@ -86,6 +87,8 @@ def read_regimen(path: Path, products: Mapping[str, Product]) -> RegimenText:
     """Read ``regimens/*.toml`` with the products of its shelf."""
     with reading(path) as text:
         head = text.table("regimen")
+        if "like" in head:
+            return _like(path, text, head, products)
         name = f"{path.parent.parent.name}/{path.stem}"
         product = head.choice("product", tuple(products))
         levels, names = _levels(text, product, products)
@@ -123,6 +126,32 @@ def read_regimen(path: Path, products: Mapping[str, Product]) -> RegimenText:
             supply,
             _referred(text.table("transplant", default=None)),
         )
+
+
+def _like(path: Path, text: Table, head: Table, products: Mapping[str, Product]) -> RegimenText:
+    """A regimen that is another one of its folder in fewer cycles, or with another share of transplants."""
+    others = sorted(each.stem for each in path.parent.glob("*.toml") if _written_out(each))
+    whole = read_regimen(path.with_name(f"{head.choice('like', others or [''])}.toml"), products)
+    most = head.integer("cycles", low=1, high=whole.regimen.number_of_cycles, default=whole.regimen.number_of_cycles)
+    head.source()
+    regimen = replace(
+        whole.regimen,
+        name=f"{path.parent.parent.name}/{path.stem}",
+        title=head.text("title"),
+        cycles=tuple(replace(each, last=min(each.last, most)) for each in whole.regimen.cycles if each.first <= most),
+        position=head.where(),
+    )
+    referred = _referred(text.table("transplant", default=None))
+    return replace(
+        whole,
+        regimen=regimen,
+        valid_from=head.date("valid_from", default=whole.valid_from),
+        transplant_referred=whole.transplant_referred if referred is None else referred,
+    )
+
+
+def _written_out(path: Path) -> bool:
+    return "like" not in read_toml(path).data.get("regimen", {})
 
 
 def _referred(table: Table | None) -> float | None:

@@ -11,6 +11,10 @@ publication in `virtuall.trial.scoring`. Estimands:
   whatever the reason. Who is alive, without remission, and followed for less than the window is censored on
   day 0.
 - Progression-free survival: randomization to relapse, death, or another therapy without remission.
+- Relapse-free survival of those who enter in remission: randomization to relapse or death; who leaves the protocol
+  and was never found in remission had lost it, on that day. Of those who come into remission only later it is the
+  duration of remission.
+- From a landmark: only who is at risk after that day, and days from it; what is asked of them was known by then.
 - Duration of remission: first remission to relapse or death, of responders.
 - Medians are those of Kaplan-Meier; NaN when not reached.
 - Where a product is made for each patient: everybody enrolled counts, unless the row says ``since``; then only
@@ -33,7 +37,8 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 LEVELS = ("CR", "CRh", "CRi")
-SURVIVALS = ("os", "efs", "pfs", "dor")
+SURVIVALS = ("os", "efs", "pfs", "rfs", "dor")
+FROM_LANDMARK = ("os", "pfs", "rfs")
 DAYS_OF_YEAR = 365.25
 CENSORINGS = ("transplant", "next_line")
 # Conditions on what happened to a patient, and the day that tells it.
@@ -43,6 +48,7 @@ HAPPENED = {
     "infused": "infused_day",
     "transplanted": "transplant_day",
 }
+IN_REMISSION = "transplanted_in_remission"
 STATISTICS: Mapping[str, Callable[[Floats], Any]] = {
     "mean": np.mean,
     "median": np.median,
@@ -97,8 +103,10 @@ def times_to_event(
     censor_at: Sequence[str] = (),
     response_by: float | None = None,
     levels: Sequence[str] = LEVELS,
+    landmark: float | None = None,
+    mrd_negative: bool | None = None,
 ) -> tuple[Floats, Flags]:
-    """Days and event flags for overall ("os"), event-free ("efs"), progression-free survival or remission ("dor").
+    """Days and event flags for a survival: overall, event-, progression- or relapse-free, or of remission ("dor").
 
     Parameters
     ----------
@@ -112,11 +120,15 @@ def times_to_event(
         Days within which remission must come; needed by "efs", for "dor" it chooses the responders.
     levels : sequence of str
         Which levels are a remission.
+    landmark : float, optional
+        A day from which the days count; only who is at risk after it. For one of `FROM_LANDMARK`.
+    mrd_negative : bool, optional
+        Only who was found MRD-negative by the landmark, or was not.
 
     Returns
     -------
     time : float64 array
-        Days, from randomization or, for "dor", from remission.
+        Days, from randomization, from the landmark or, for "dor", from remission.
     event : bool array
     """
     death = _column(patients, "death_day")
@@ -124,11 +136,20 @@ def times_to_event(
     event_day = death if of == "os" else np.fmin(_column(patients, "relapse_day"), death)
     if of == "pfs":
         event_day = np.fmin(event_day, _without_remission(patients, response_by))
+    if of == "rfs":
+        event_day = np.fmin(event_day, _never_in_remission(patients))
     for stop in censor_at:
         end = np.fmin(end, _column(patients, f"{stop}_day"))
     event = event_day <= end
     time = np.where(event, event_day, end)
-    if of in ("os", "pfs"):
+    if landmark is not None:
+        if of not in FROM_LANDMARK:
+            raise ValueError(f"no landmark for {of}")
+        there = time > landmark
+        if mrd_negative is not None:
+            there &= _mrd_negative(patients, landmark) == mrd_negative
+        return time[there] - landmark, event[there]
+    if of in FROM_LANDMARK:
         return time, event
     remission = responded(patients, levels, by=response_by)
     if of == "dor":
@@ -148,10 +169,16 @@ def response_share(patients: Patients, *, levels: Sequence[str], **window: Any) 
     return _share(responded(patients, levels, **window))
 
 
-def mrd_negative_share(patients: Patients, *, levels: Sequence[str] = LEVELS, **window: Any) -> float:
-    """Share of responders found MRD-negative within the window; NaN without responders."""
+def mrd_negative_share(
+    patients: Patients, *, levels: Sequence[str] = LEVELS, of_all: bool = False, **window: Any
+) -> float:
+    """Share of responders found MRD-negative within the window; NaN without responders.
+
+    With `of_all` the share of all patients, whether they responded or not.
+    """
     remission = responded(patients, levels, **window)
-    return _share(_mrd_negative(patients, window.get("by"))[remission])
+    negative = _mrd_negative(patients, window.get("by"))
+    return _share(negative & remission) if of_all else _share(negative[remission])
 
 
 def survival_median(patients: Patients, *, of: str, **rule: Any) -> float:
@@ -169,13 +196,8 @@ def transplant_share(patients: Patients, *, in_remission: bool = False, by: floa
 
     With `in_remission` only straight after remission: before a relapse and before another therapy.
     """
-    day = _column(patients, "transplant_day")
-    done = day <= (np.inf if by is None else by)
-    if in_remission:
-        for end in ("relapse_day", "next_line_day"):
-            done &= ~(_column(patients, end) <= day)
-        done &= _column(patients, "response_day") <= day
-    return _share(done & np.isfinite(day))
+    done = _column(patients, "transplant_day") <= (np.inf if by is None else by)
+    return _share(done & _transplanted_in_remission(patients) if in_remission else done)
 
 
 def happened_share(patients: Patients, *, column: str, by: float | None = None) -> float:
@@ -310,12 +332,12 @@ def selected(patients: Patients, conditions: Mapping[str, Any]) -> Flags:
     """Who fits all conditions on columns.
 
     A condition is a value (equal), a list of texts (one of them), or a list of two numbers (from the first up
-    to, not including, the second). Those of `HAPPENED` ask whether there is such a day.
+    to, not including, the second). Those of `HAPPENED` ask whether there is such a day; `IN_REMISSION` whether the
+    transplant came straight after remission.
     """
     fits = np.ones(len(patients["patient"]), bool)
     for column, wanted in conditions.items():
-        happened = HAPPENED.get(column)
-        values = np.asarray(patients[column]) if happened is None else np.isfinite(_column(patients, happened))
+        values = _condition(patients, column)
         if isinstance(wanted, list | tuple) and not isinstance(wanted[0], str):
             fits &= (values >= wanted[0]) & (values < wanted[1])
         elif isinstance(wanted, list | tuple):
@@ -326,12 +348,12 @@ def selected(patients: Patients, conditions: Mapping[str, Any]) -> Flags:
 
 
 _WINDOW = ("levels", "by", "by_cycle")
-_SURVIVAL = ("of", "censor_at", "response_by", "levels")
+_SURVIVAL = ("of", "censor_at", "response_by", "levels", "landmark", "mrd_negative")
 _SIGNAL = ("signal", "unit", "between", "relative", "change", "reduce", "floor")
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "response_share": Endpoint(response_share, "1", _WINDOW),
-    "mrd_negative_share": Endpoint(mrd_negative_share, "1", _WINDOW),
+    "mrd_negative_share": Endpoint(mrd_negative_share, "1", (*_WINDOW, "of_all")),
     "survival_median": Endpoint(survival_median, "day", _SURVIVAL, nan_means_not_reached=True),
     "survival_share": Endpoint(survival_share, "1", (*_SURVIVAL, "at")),
     "hazard_ratio": Endpoint(hazard_ratio, "1", _SURVIVAL, groups=2),
@@ -370,6 +392,28 @@ def _share(flags: Flags) -> float:
 
 def _last_seen(patients: Patients) -> Floats:
     return _column(patients, "follow_up" if "follow_up" in patients else "last_day")
+
+
+def _condition(patients: Patients, name: str) -> Any:
+    if name == IN_REMISSION:
+        return _transplanted_in_remission(patients)
+    happened = HAPPENED.get(name)
+    return np.asarray(patients[name]) if happened is None else np.isfinite(_column(patients, happened))
+
+
+def _transplanted_in_remission(patients: Patients) -> Flags:
+    """Who was transplanted straight after remission: before a relapse and before another therapy."""
+    day = _column(patients, "transplant_day")
+    done = _column(patients, "response_day") <= day
+    for end in ("relapse_day", "next_line_day"):
+        done &= ~(_column(patients, end) <= day)
+    return done
+
+
+def _never_in_remission(patients: Patients) -> Floats:
+    """The day on which those left the protocol who were never found in remission, NaN for the others."""
+    found = np.isfinite(_column(patients, "response_day"))
+    return np.where(found, np.nan, _column(patients, "off_protocol_day"))
 
 
 def _without_remission(patients: Patients, by: float | None) -> Floats:

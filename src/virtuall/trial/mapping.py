@@ -28,9 +28,12 @@
     why = "adverse events of every kind are not simulated"
 
 Conditions of ``group`` and ``against``: ``arm``, ``sex`` (texts); ``prior_transplant``, ``mrd_negative``,
-``responded``, ``relapsed``, ``infused``, ``transplanted`` (true or false, as known at the data cut) and ranges from
-the first up to, not including, the second number: ``age``, ``line``, ``response_cycle``, ``marrow_blasts``
-(a fraction).
+``responded``, ``relapsed``, ``infused``, ``transplanted``, ``transplanted_in_remission`` (true or false, as known at
+the data cut) and ranges from the first up to, not including, the second number: ``age``, ``line``,
+``response_cycle``, ``marrow_blasts`` (a fraction).
+
+``landmark = "45 d"`` on a row about survival keeps those at risk after that day and counts from it; with it
+``mrd_negative`` on the row keeps those who were found MRD-negative by then, or were not.
 
 ``since = "infused_day"`` leaves out who has no such day and counts all days from it. A published count (its unit is
 ``patients`` or ``relapses``) is a share times the published n, or times ``out_of``.
@@ -64,13 +67,22 @@ from virtuall.core.records import CARE
 from virtuall.texts.table import Table, reading
 from virtuall.trial.accrual import EVENT_DAYS
 from virtuall.trial.charted import ANY, EventColumn
-from virtuall.trial.endpoints import CENSORINGS, ENDPOINTS, HAPPENED, LEVELS, STATISTICS, SURVIVALS
+from virtuall.trial.endpoints import (
+    CENSORINGS,
+    ENDPOINTS,
+    FROM_LANDMARK,
+    HAPPENED,
+    IN_REMISSION,
+    LEVELS,
+    STATISTICS,
+    SURVIVALS,
+)
 from virtuall.trial.published import Published
 from virtuall.trial.reported import ALWAYS_KNOWN
 from virtuall.trial.traced import REDUCTIONS, SignalColumn
 
 _TEXT_CONDITIONS = ("arm", "sex")
-_FLAG_CONDITIONS = ("prior_transplant", "mrd_negative", *HAPPENED)
+_FLAG_CONDITIONS = ("prior_transplant", "mrd_negative", *HAPPENED, IN_REMISSION)
 # What the column of an event tells, by endpoint.
 _TELLS = {"event_share": "had", "event_onset": "onset", "event_duration": "duration", "event_rate": "count"}
 _SIGNAL_KEYS = ("signal", "between", "relative", "change", "reduce", "floor")
@@ -212,6 +224,7 @@ def _row(table: Table) -> Row:
     for key in needed:
         if key not in options:
             table.problem(f"the endpoint {name} needs the key {key!r}")
+    _check_landmark(table, options)
     if name == "signal_share" and ("at_most" in options) == ("above" in options):
         table.problem(f"the endpoint {name} needs one of the keys 'at_most' and 'above'")
     against = table.table("against", default=None)
@@ -233,6 +246,15 @@ def _row(table: Table) -> Row:
         note=table.text("note", default=""),
         where=table.where(),
     )
+
+
+def _check_landmark(table: Table, options: Mapping[str, Any]) -> None:
+    if "landmark" in options and options.get("of") not in FROM_LANDMARK:
+        table.problem("a landmark goes with " + ", ".join(FROM_LANDMARK), "landmark")
+    if "mrd_negative" in options and "landmark" not in options:
+        table.problem(
+            "mrd_negative is asked on the day of a landmark: name it, or choose patients by group", "mrd_negative"
+        )
 
 
 def _column(
@@ -328,6 +350,9 @@ _OPTIONS: Mapping[str, Any] = {
     "of": lambda table: table.choice("of", (*SURVIVALS, "response", "mrd")),
     "censor_at": lambda table: table.texts("censor_at", allowed=CENSORINGS),
     "response_by": lambda table: table.days("response_by", low=0),
+    "landmark": lambda table: table.days("landmark", low=0),
+    "mrd_negative": lambda table: table.flag("mrd_negative"),
+    "of_all": lambda table: table.flag("of_all"),
     "at": lambda table: table.days("at", low=0),
     "statistic": lambda table: table.choice("statistic", tuple(STATISTICS)),
     "column": lambda table: table.text("column"),

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-REDUCTIONS = {"none": None, "max": np.nanmax, "min": np.nanmin, "mean": np.nanmean}
+
+def _last(values: Floats, axis: int) -> Floats:
+    """The last value that is no NaN."""
+    known = np.isfinite(values)
+    place = known.shape[axis] - 1 - np.flip(known, axis).argmax(axis)
+    return np.take_along_axis(values, np.expand_dims(place, axis), axis).squeeze(axis)
+
+
+REDUCTIONS = {"none": None, "max": np.nanmax, "min": np.nanmin, "mean": np.nanmean, "last": _last}
 # A grid time belongs to a window when it lies no further outside than this (days): half a minute.
 _SLACK = 0.5 / 1440
 
@@ -36,7 +44,7 @@ class SignalColumn(NamedTuple):
     relative : bool
         Divided by the same patient's value on day 0.
     reduce : str
-        One value a patient out of the window: "max", "min", "mean"; "none" keeps all.
+        One value a patient out of the window: "max", "min", "mean", "last"; "none" keeps all.
     floor : float
         Values below it (in `unit`) are left out, as points under a limit of detection are from a figure.
     change : bool
