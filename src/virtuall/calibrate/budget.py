@@ -7,7 +7,7 @@ is told by its standardized place: 0 is the value of the texts, 1 is one prior s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,10 @@ from virtuall.population.numbers import POLICIES, REFERRED, checked
 from virtuall.simulation.protocol import load_protocol
 from virtuall.texts.cohort import read_cohort
 from virtuall.texts.table import Table, reading
+from virtuall.trial.design import load_design
 from virtuall.trial.endpoints import ENDPOINTS
+from virtuall.trial.mapping import Row
+from virtuall.trial.published import Published
 from virtuall.trial.run import read_rows
 
 Floats = NDArray[np.float64]
@@ -69,19 +72,33 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Stage:
-    """Rows computed by these endpoints inform the entries of the stage."""
+    """Rows computed by these endpoints inform the entries of the stage; ``survival_median dor``: of this time alone."""
 
     name: str
     block: str
     endpoints: tuple[str, ...]
 
+    def reads(self, endpoint: str) -> bool:
+        """Whether rows computed so inform the stage."""
+        return endpoint in self.endpoints or endpoint.partition(" ")[0] in self.endpoints
+
 
 @dataclass(frozen=True)
 class Block:
-    """Trials that are simulated together for the same entries."""
+    """Trials that are simulated together for the same entries.
+
+    Attributes
+    ----------
+    arms : tuple of str
+        The arms that are simulated; empty: all. Rows of the others cannot be fitted.
+    points : int
+        Points of a wave.
+    """
 
     name: str
     trials: tuple[str, ...]
+    arms: tuple[str, ...]
+    points: int
 
 
 @dataclass(frozen=True)
@@ -92,8 +109,6 @@ class Budget:
     ----------
     members : int
         Parameter sets of the ensemble.
-    points : int
-        Points of a wave, in each block.
     waves : int
     discrepancy : float
         Standard deviation of the trial-level random effect, in sampling standard deviations of a row.
@@ -103,7 +118,6 @@ class Budget:
     """
 
     members: int
-    points: int
     waves: int
     discrepancy: float
     tail: float
@@ -131,15 +145,27 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
     with reading(path) as text:
         head = text.table("calibration")
         head.source()
-        blocks = tuple(Block(each.text("name"), each.texts("trials")) for each in text.tables("block"))
+        points = head.integer("points", low=4)
+        blocks = tuple(
+            Block(
+                each.text("name"),
+                each.texts("trials"),
+                each.texts("arms", default=()),
+                each.integer("points", low=4, default=points),
+            )
+            for each in text.tables("block")
+        )
         names = [each.name for each in blocks]
         stages = tuple(
-            Stage(each.text("name"), each.choice("block", names), each.texts("endpoints", allowed=tuple(ENDPOINTS)))
+            Stage(each.text("name"), each.choice("block", names), each.texts("endpoints"))
             for each in text.tables("stage")
         )
+        for each in stages:
+            for endpoint in each.endpoints:
+                if endpoint.partition(" ")[0] not in ENDPOINTS:
+                    text.problem("no such endpoint", "stage", given=endpoint, allowed=tuple(ENDPOINTS))
         budget = Budget(
             members=head.integer("members", low=2),
-            points=head.integer("points", low=4),
             waves=head.integer("waves", low=1),
             discrepancy=head.number("discrepancy", low=0),
             tail=head.number("tail", low=1),
@@ -156,24 +182,28 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
 def _fitted(
     table: Table, blocks: Sequence[str], stages: Sequence[Stage], model: Model, library: Sequence[Path | str]
 ) -> Fitted:
-    numbers = table.texts("numbers")
-    scale = table.choice("scale", SCALES)
     block = table.choice("block", blocks)
-    shipped = tuple(shipped_value(each, model, library) for each in numbers)
-    for address, value in zip(numbers, shipped, strict=True):
-        if (scale == "log" and value <= 0) or (scale == "logit" and not 0 < value < 1):
-            table.problem(f"{address} cannot be moved on the {scale} scale", "scale", given=f"{value:g}")
-    return Fitted(
+    entry = Fitted(
         name=table.text("name"),
         block=block,
         stage=table.choice("stage", [each.name for each in stages if each.block == block]),
-        numbers=numbers,
-        shipped=shipped,
-        scale=scale,
+        numbers=table.texts("numbers"),
+        shipped=(),
+        scale=table.choice("scale", SCALES),
         spread=table.number("spread", low=0),
         rows=table.texts("rows"),
         why=table.text("why"),
     )
+    shipped = []
+    for address in entry.numbers:
+        try:
+            shipped.append(shipped_value(address, model, library))
+        except InputError as error:
+            table.problem(str(error), "numbers")
+            continue
+        if (entry.scale == "log" and shipped[-1] <= 0) or (entry.scale == "logit" and not 0 < shipped[-1] < 1):
+            table.problem(f"{address} cannot be moved on the {entry.scale} scale", "scale", given=f"{shipped[-1]:g}")
+    return replace(entry, shipped=tuple(shipped))
 
 
 def shipped_value(address: str, model: Model, library: Sequence[Path | str] = ()) -> float:
@@ -227,21 +257,26 @@ def _check_rows(budget: Budget, library: Sequence[Path | str], where: str) -> No
 
 
 def calibrate_targets(block: Block, library: Sequence[Path | str] = ()) -> tuple[str, ...]:
-    """Ids of the rows that may be fitted: calibrate, scored, verified, computed by a trial of the block."""
-    from virtuall.trial.design import load_design
+    """Ids of the rows that may be fitted: calibrate, scored, verified, computed by the arms of the block."""
+    return tuple(figure.target for _, figure, _ in usable_rows(block, library))
 
-    found: list[str] = []
+
+def usable_rows(block: Block, library: Sequence[Path | str] = ()) -> list[tuple[str, Published, Row]]:
+    """Trial, published figure and how it is computed, of each row of a block that may be fitted."""
+    found = []
     for name in block.trials:
         design = load_design(name, library)
         for folder in (design.name, *design.also_scored):
             table = read_rows(folder, library)
-            mapped = {target for row in table.mapped.rows for target in row.targets}
-            found += [
-                each.target
-                for each in table.published
-                if each.use == "calibrate" and each.scored and each.mark == "V" and each.target in mapped
-            ]
-    return tuple(found)
+            computed = {target: row for row in table.mapped.rows for target in row.targets}
+            for each in table.published:
+                row = computed.get(each.target)
+                if row is None or each.use != "calibrate" or not each.scored or each.mark != "V":
+                    continue
+                arms = {group["arm"] for group in (row.group, row.against) if "arm" in group}
+                if not block.arms or (arms and arms <= set(block.arms)):
+                    found.append((name, each, row))
+    return found
 
 
 def _moved(value: float, step: Floats, scale: str) -> Floats:

@@ -10,11 +10,12 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.calibrate.budget import Block, Fitted
+from virtuall.calibrate.budget import Block, Fitted, calibrate_targets, usable_rows
 from virtuall.core.errors import StoreError
 from virtuall.store.atomic import checksum, replace_file
 from virtuall.trial.design import load_design
@@ -61,16 +62,9 @@ class Points:
 def block_targets(block: Block, library: Sequence[Path | str] = ()) -> tuple[Target, ...]:
     """The rows of a block that may be fitted: calibrate, scored, verified."""
     found = []
-    for name in block.trials:
-        design = load_design(name, library)
-        for folder in (design.name, *design.also_scored):
-            table = read_rows(folder, library)
-            computed = {target: row.endpoint for row in table.mapped.rows for target in row.targets}
-            found += [
-                Target(each, computed[each.target], f"{name} {each.family} {computed[each.target]}", name)
-                for each in table.published
-                if each.use == "calibrate" and each.scored and each.mark == "V" and each.target in computed
-            ]
+    for name, figure, row in usable_rows(block, library):
+        computed = f"{row.endpoint} {row.options.get('of', '')}".strip()
+        found.append(Target(figure, computed, f"{name} {figure.family} {row.endpoint}", name))
     return tuple(found)
 
 
@@ -83,6 +77,7 @@ def evaluate(
     seed: int,
     processes: int,
     library: Sequence[Path | str] = (),
+    given: Mapping[str, Floats] | None = None,
     lots: NDArray[np.int64] | None = None,
     told: Callable[[str], None] = lambda line: None,
 ) -> Points:
@@ -93,6 +88,8 @@ def evaluate(
     places : float64[N, P]
     folder : Path
         Where finished batches lie.
+    given : mapping of str to float64[N], optional
+        Numbers of each point that earlier blocks found, by address.
     lots : int64[N], optional
         Whose luck each point has; points with the same lot are the same patients with other parameters.
     told : callable
@@ -109,13 +106,15 @@ def evaluate(
     for first in range(0, len(places), BATCH):
         these = slice(first, first + BATCH)
         own = np.arange(first, min(first + BATCH, len(places))) if lots is None else lots[these]
-        asked = checksum(
-            repr((block, [each.name for each in fitted], seed)).encode() + places[these].tobytes() + own.tobytes()
-        )
+        numbers = {address: values[these] for address, values in (given or {}).items()}
+        for column, entry in enumerate(fitted):
+            numbers |= entry.values(places[these, column])
+        what = repr((block, [each.name for each in fitted], seed, sorted(numbers))).encode()
+        asked = checksum(what + own.tobytes() + b"".join(numbers[name].tobytes() for name in sorted(numbers)))
         path = folder / f"batch_{first // BATCH:03d}.npz"
         found = _read(path, asked)
         if found is None:
-            found = _simulated(block, fitted, places[these], own, seed, processes, library, targets)
+            found = _simulated(block, places[these], numbers, own, seed, processes, library, targets)
             _write(path, found, asked)
         done.append(found)
         failed = f", {np.count_nonzero(found.failed)} points with failed patients" if found.failed.any() else ""
@@ -128,21 +127,18 @@ def evaluate(
 
 def _simulated(
     block: Block,
-    fitted: Sequence[Fitted],
     places: Floats,
+    numbers: Mapping[str, Floats],
     lots: NDArray[np.int64],
     seed: int,
     processes: int,
     library: Sequence[Path | str],
     targets: Sequence[Target],
 ) -> Points:
-    numbers: dict[str, Floats] = {}
-    for column, each in enumerate(fitted):
-        numbers |= each.values(places[:, column])
     values: dict[str, Sequence[float]] = {}
     failed, patients = np.zeros(len(places)), 0
     for name in block.trials:
-        found, lost, size = _trial_values(name, numbers, lots, seed, processes, library)
+        found, lost, size = _trial_values(name, block.arms, numbers, lots, seed, processes, library)
         values |= found
         failed += lost
         patients += size
@@ -152,6 +148,7 @@ def _simulated(
 
 def _trial_values(
     name: str,
+    arms: Sequence[str],
     numbers: Mapping[str, Floats],
     lots: NDArray[np.int64],
     seed: int,
@@ -160,13 +157,16 @@ def _trial_values(
 ) -> tuple[dict[str, Sequence[float]], Floats, int]:
     """Values by target at each point, failed patients at each point, and patients at a point."""
     design = load_design(name, library)
+    if arms:
+        design = replace(design, arms=tuple(arm for arm in design.arms if arm.name in arms))
     tables = [read_rows(each, library) for each in (design.name, *design.also_scored)]
     run = simulate_design(design, tables, seed, len(lots), processes, library, numbers=numbers, lots=lots)
+    wanted = set(calibrate_targets(Block(name, (name,), tuple(arms), 0), library))
     values: dict[str, Sequence[float]] = {}
     for table in tables:
         # a pooled row is computed from the patients of one point too, not from groups that mix points
         mapped = replace(table.mapped, rows=tuple(replace(row, size=None) for row in table.mapped.rows))
-        usable = [each for each in table.published if each.use == "calibrate" and each.scored]
+        usable = [each for each in table.published if each.target in wanted]
         rows = score_trial(run.outcomes, run.charted, usable, mapped, seed=seed, signals=run.signals, resamples=0)
         values |= {row.target: row.values or (np.nan,) * len(lots) for row in rows}
     status = run.outcomes["status"].to_numpy()
@@ -188,11 +188,11 @@ def _read(path: Path, asked: str) -> Points | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
             if str(held["asked"]) != asked:
                 raise StoreError(
                     "a batch of another calibration lies here", given=str(path), hint="name another folder"
                 )
             return Points(held["places"], held["values"], held["failed"])
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, BadZipFile) as error:
         raise StoreError("not a batch of a calibration", given=str(path), hint="remove it") from error

@@ -1,8 +1,8 @@
 """The calibration: points, surrogates, stages without feedback, and parameter sets that were simulated anew.
 
 For each block: a first wave of points over the prior; surrogates; stage after stage a posterior; further waves where
-the posterior lies; at last candidates, simulated with common random numbers, of which those nearest to the published rows
-make the ensemble (acceptance by distance).
+the posterior lies; at last candidates, simulated with common random numbers, of which those nearest to the published
+rows make the ensemble (acceptance by distance).
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.calibrate.budget import Block, Budget, Fitted, read_budget
-from virtuall.calibrate.evaluation import Points, block_targets, evaluate
+from virtuall.calibrate.evaluation import Points, Target, block_targets, evaluate
 from virtuall.calibrate.posterior import sample_stage, votes
 from virtuall.calibrate.surrogate import Surrogate, learn, scaled
 from virtuall.core.errors import InputError
 from virtuall.population.ensemble import Ensemble
+from virtuall.trial.design import load_design
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -37,24 +38,31 @@ class BlockFit:
     ----------
     block : Block
     fitted : tuple of Fitted
+    all_targets : tuple of Target
+        Every row that was evaluated.
     surrogate : Surrogate
+        Of those that could be learned.
     posterior : float64[S, P]
         Draws by the surrogate, standardized.
     members : float64[M, P]
         Accepted candidates.
+    sets : int64[M]
+        Which set of the earlier blocks each of them goes with.
     distance : float64[C]
         Of all candidates.
     simulated : float64[M, T]
-        Rows of the accepted ones, mean of their trials, in published units; in the order of the block's targets.
+        Rows of the accepted ones, mean of their trials, in published units; in the order of `all_targets`.
     evaluated, failed : int
         Points simulated, and how many of them had patients that failed.
     """
 
     block: Block
     fitted: tuple[Fitted, ...]
+    all_targets: tuple[Target, ...]
     surrogate: Surrogate
     posterior: Floats
     members: Floats
+    sets: NDArray[np.int64]
     distance: Floats
     simulated: Floats
     evaluated: int
@@ -93,9 +101,15 @@ def calibrate(
     """
     budget = read_budget(library)
     if smoke:
-        budget = _small(budget)
-    blocks = tuple(_fit_block(block, budget, folder, seed, processes, library, told) for block in budget.blocks)
-    return Calibration(budget, blocks, _ensemble(blocks), seed)
+        budget = _small(budget, library)
+    blocks: list[BlockFit] = []
+    ensemble = None
+    for block in budget.blocks:
+        blocks.append(_fit_block(block, budget, folder, seed, processes, library, told, ensemble))
+        ensemble = _extended(ensemble, blocks[-1])
+    if ensemble is None:
+        raise InputError("the budget has no block")
+    return Calibration(budget, tuple(blocks), ensemble, seed)
 
 
 def _fit_block(
@@ -106,19 +120,31 @@ def _fit_block(
     processes: int,
     library: Sequence[Path | str],
     told: Callable[[str], None],
+    earlier: Ensemble | None,
 ) -> BlockFit:
+    """Fit one block; each point has one of the sets that earlier blocks found, which it never changes."""
     fitted, targets = budget.of_block(block.name), block_targets(block, library)
 
     def points_at(name: str, places: Floats, lots: NDArray[np.int64] | None = None) -> Points:
         place = folder / f"{block.name}_{name}"
+        given = {} if earlier is None else earlier.of_sets(_set_of(len(places), len(earlier), lots))
         return evaluate(
-            block, fitted, places, place, seed=seed, processes=processes, library=library, lots=lots, told=told
+            block,
+            fitted,
+            places,
+            place,
+            seed=seed,
+            processes=processes,
+            library=library,
+            given=given,
+            lots=lots,
+            told=told,
         )
 
-    known = points_at("wave_1", _spread_out(budget.points, len(fitted), seed))
+    known = points_at("wave_1", _spread_out(block.points, len(fitted), seed))
     surrogate = learn(known, targets)
     for wave in range(2, budget.waves + 1):
-        draws = _posterior(surrogate, fitted, budget, budget.points, seed + wave)
+        draws = _posterior(surrogate, fitted, budget, block.points, seed + wave)
         known = known + points_at(f"wave_{wave}", _widened(draws, seed + wave))
         surrogate = learn(known, targets)
     posterior = _posterior(surrogate, fitted, budget, 20 * budget.members, seed)
@@ -133,7 +159,10 @@ def _fit_block(
     best = np.sort(np.argsort(distance, kind="stable")[: budget.members])
     evaluated = len(known.places) + len(tried.places)
     lost = int(np.count_nonzero(known.failed) + np.count_nonzero(tried.failed))
-    return BlockFit(block, fitted, surrogate, posterior, candidates[best], distance, rows[best], evaluated, lost)
+    sets = best % (1 if earlier is None else len(earlier))
+    return BlockFit(
+        block, fitted, targets, surrogate, posterior, candidates[best], sets, distance, rows[best], evaluated, lost
+    )
 
 
 def _posterior(surrogate: Surrogate, fitted: Sequence[Fitted], budget: Budget, count: int, seed: int) -> Floats:
@@ -141,7 +170,7 @@ def _posterior(surrogate: Surrogate, fitted: Sequence[Fitted], budget: Budget, c
     draws = np.zeros((count, len(fitted)))
     block = fitted[0].block
     for number, stage in enumerate(each for each in budget.stages if each.block == block):
-        rows = np.array([target.endpoint in stage.endpoints for target in surrogate.targets])
+        rows = np.array([stage.reads(target.endpoint) for target in surrogate.targets])
         free = np.array([place for place, each in enumerate(fitted) if each.stage == stage.name], np.int64)
         if number:  # as many different sets as members: each is a chain of its own
             kept = np.linspace(0, count - 1, min(count, budget.members)).astype(int)
@@ -181,22 +210,27 @@ def _widened(draws: Floats, seed: int) -> Floats:
     return np.asarray(np.clip(center + _WIDER * (draws - center) + noise, -3.0, 3.0))
 
 
-def _ensemble(blocks: Sequence[BlockFit]) -> Ensemble:
-    """Members of the blocks side by side: blocks have no entry in common and are independent."""
-    columns = {
-        address: values
-        for each in blocks
-        for place, entry in enumerate(each.fitted)
-        for address, values in entry.values(each.members[:, place]).items()
-    }
+def _set_of(points: int, sets: int, lots: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """The earlier set of each point; the trials of one candidate have one set."""
+    trials = 1 if lots is None else LOTS
+    return np.asarray(np.arange(points) // trials % sets, np.int64)
+
+
+def _extended(earlier: Ensemble | None, fit: BlockFit) -> Ensemble:
+    """The members of a block, each beside the earlier set with which it was simulated."""
+    columns = {} if earlier is None else dict(earlier.of_sets(fit.sets))
+    for place, entry in enumerate(fit.fitted):
+        columns |= entry.values(fit.members[:, place])
     return Ensemble(tuple(columns), np.column_stack(list(columns.values())))
 
 
-def _small(budget: Budget) -> Budget:
-    """The last trial of the last block alone, a handful of points."""
-    block = replace(budget.blocks[-1], trials=budget.blocks[-1].trials[-1:])
+def _small(budget: Budget, library: Sequence[Path | str]) -> Budget:
+    """The smallest trial alone, a handful of points."""
+    trials = {trial: each for each in budget.blocks for trial in each.trials}
+    smallest = min(trials, key=lambda trial: load_design(trial, library).size)
+    block = replace(trials[smallest], trials=(smallest,), points=16)
     fitted = tuple(each for each in budget.fitted if each.block == block.name)
     if not fitted:
-        raise InputError("the last block of the budget has no fitted entry", given=block.name)
+        raise InputError("this block of the budget has no fitted entry", given=block.name)
     stages = tuple(each for each in budget.stages if each.block == block.name)
-    return replace(budget, members=3, points=16, waves=1, blocks=(block,), stages=stages, fitted=fitted)
+    return replace(budget, members=3, waves=1, blocks=(block,), stages=stages, fitted=fitted)

@@ -17,9 +17,12 @@ _FARTHEST = 3.0
 
 
 def votes(families: Sequence[str]) -> Floats:
-    """The weight of each row: the rows of a family share one vote."""
+    """The weight of each row of a family of n: 1/sqrt(n), between one vote for all of them and one for each.
+
+    Rows of a family overlap (a share at 6 and at 12 months), but hold more than one of them alone.
+    """
     names, of, counts = np.unique(np.asarray(families), return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / counts[of])
+    return np.asarray(1.0 / np.sqrt(counts[of]))
 
 
 def log_density(
@@ -27,8 +30,8 @@ def log_density(
 ) -> Floats:
     """Log posterior density up to a constant, float64[N].
 
-    Standard normal prior; rows with Student's t around the prediction, their error widened by the discrepancy; one vote
-    for each family.
+    Standard normal prior; rows with Student's t around the prediction, their error widened by the discrepancy; rows
+    weighted by `votes`.
     """
     misfit = surrogate.misfit(places)[:, rows] / np.sqrt(1 + discrepancy**2)
     weights = votes([target.family for target, used in zip(surrogate.targets, rows, strict=True) if used])

@@ -1,13 +1,17 @@
 """Sets of parameters that the calibration found: ``calibration/ensemble.csv`` of the library.
 
 One column for each number by its address (`virtuall.population.numbers`), one row for each set. A simulated trial takes
-one set, so that trials differ by what is not known of the parameters as well as by luck.
+one set, so that trials differ by what is not known of the parameters as well as by luck. Where no trial is simulated,
+patients have the median of each number.
+
+A number that the user's own library changes in a text is the user's: the ensemble leaves it alone.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +22,10 @@ from numpy.typing import NDArray
 from virtuall.core.errors import InputError, TextError
 from virtuall.core.position import Position
 from virtuall.core.random import uniform
-from virtuall.model import open_shelf
+from virtuall.model import load_system, open_shelf
+from virtuall.model.shelf import Shelf
+from virtuall.population.numbers import POLICIES
+from virtuall.texts.cohort import read_cohort
 
 Floats = NDArray[np.float64]
 ENSEMBLE = "calibration/ensemble.csv"
@@ -77,7 +84,51 @@ def read_ensemble(library: Sequence[Path | str] = ()) -> Ensemble | None:
             problem = f"a set needs {len(lines[0])} numbers"
             raise TextError(problem, given=str(len(line)), where=Position(str(path), number))
         rows.append([_number(text, path, number) for text in line])
-    return Ensemble(tuple(lines[0]), np.array(rows))
+    return _without_changed(Ensemble(tuple(lines[0]), np.array(rows)), path, library)
+
+
+def _without_changed(ensemble: Ensemble, path: Path, library: Sequence[Path | str]) -> Ensemble:
+    """Leave out the numbers that folders laid over the one of the ensemble change."""
+    shelf = open_shelf(library)
+    own = next(place for place, root in enumerate(shelf.roots) if path.is_relative_to(root))
+    if own + 1 == len(shelf.roots):
+        return ensemble
+    before = open_shelf(shelf.roots[: own + 1], shipped=False)
+    kept = [at for at, each in enumerate(ensemble.addresses) if _written(each, before) == _written(each, shelf)]
+    return Ensemble(tuple(ensemble.addresses[at] for at in kept), ensemble.values[:, kept])
+
+
+def _written(address: str, shelf: Shelf) -> object:
+    """A number as it stands in the texts of a shelf."""
+    head, slash, tail = address.partition("/")
+    if slash and head in POLICIES:
+        held = tomllib.loads(shelf.file(f"therapies/{head}/policy.toml").read_text(encoding="utf-8"))
+        table, _, key = tail.rpartition(".")
+        return held.get(table or "policy", {}).get(key or tail)
+    model = load_system(shelf.roots, shipped=False)
+    if slash and head in model.products:
+        value = model.products[head].get(tail)
+        return None if value is None else value.value
+    own = read_cohort(shelf.cohort(head)) if slash else None
+    what, dot, key = (tail if slash else head).partition(".")
+    if not dot:
+        values = model.values if own is None else own.parameters
+        return values[what].value if what in values else None
+    random = model.random if own is None else {**own.covariates, **own.random}
+    return random[what].numbers.get(key) if what in random else None
+
+
+def center(parameters: str, library: Sequence[Path | str] = ()) -> Mapping[str, float]:
+    """The median of each calibrated number, or none: for patients of no trial.
+
+    Raises
+    ------
+    InputError
+        When `parameters` is neither "calibrated" nor "shipped".
+    """
+    _check(parameters)
+    found = read_ensemble(library) if parameters == "calibrated" else None
+    return {} if found is None else found.center()
 
 
 def sets_for(parameters: str, seed: int, replicates: int, library: Sequence[Path | str] = ()) -> Mapping[str, Floats]:
@@ -88,10 +139,14 @@ def sets_for(parameters: str, seed: int, replicates: int, library: Sequence[Path
     InputError
         When `parameters` is neither "calibrated" nor "shipped".
     """
-    if parameters not in SOURCES:
-        raise InputError("no such parameters", given=parameters, allowed=SOURCES)
+    _check(parameters)
     found = read_ensemble(library) if parameters == "calibrated" else None
     return {} if found is None else found.of_replicates(seed, replicates)
+
+
+def _check(parameters: str) -> None:
+    if parameters not in SOURCES:
+        raise InputError("no such parameters", given=parameters, allowed=SOURCES)
 
 
 def _number(text: str, path: Path, line: int) -> float:

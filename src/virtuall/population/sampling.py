@@ -13,6 +13,7 @@ from virtuall.core.errors import InputError, TextError
 from virtuall.core.random import normal
 from virtuall.model import Model, load_system, open_shelf
 from virtuall.population.distribution import transformed
+from virtuall.population.ensemble import center
 from virtuall.population.numbers import checked, numbers_of
 from virtuall.population.population import Population
 from virtuall.texts.cohort import Cohort, read_cohort
@@ -32,6 +33,7 @@ def sample(
     ids: object = None,
     luck: object = None,
     numbers: Mapping[str, ArrayLike] | None = None,
+    parameters: str = "calibrated",
 ) -> Population:
     """Draw `n` virtual patients; the first 8 of 200 are the 8 of 8.
 
@@ -54,6 +56,8 @@ def sample(
         the parameters alone.
     numbers : mapping of str to float or float64[N], optional
         Numbers in place of those of the texts, by address (`virtuall.population.numbers`).
+    parameters : "calibrated" or "shipped"
+        What stands where `numbers` say nothing: the median of the calibrated parameter sets, or the texts as they are.
 
     Raises
     ------
@@ -74,9 +78,8 @@ def sample(
     people = np.arange(first, first + n, dtype=np.int64) if ids is None else np.asarray(ids, np.int64)
     lots = people if luck is None else np.asarray(luck, np.int64)
     model = load_system(library)
-    return draw(
-        model, read_cohort(path), cohort, people, seed, luck=lots, numbers=checked(numbers or {}, model, library)
-    )
+    own = {**center(parameters, library), **checked(numbers or {}, model, library)}
+    return draw(model, read_cohort(path), cohort, people, seed, luck=lots, numbers=own)
 
 
 def draw(

@@ -328,7 +328,9 @@ def _simulate_arm(
     ids, luck = patient_ids(design, arm, len(lots)), patient_ids(design, arm, lots)
     own = {address: np.repeat(values, arm.size) for address, values in numbers.items()}
     scales = tuple(dict.fromkeys((*design.scales, *arm.scales)))
-    patients = sample(arm.cohort, len(ids), seed, library=library, ids=ids, luck=luck, numbers=own)
+    patients = sample(
+        arm.cohort, len(ids), seed, library=library, ids=ids, luck=luck, numbers=own, parameters="shipped"
+    )
     return simulate(
         patients,
         load_protocol(arm.protocol, library=library, scales=scales, as_of=design.as_of),

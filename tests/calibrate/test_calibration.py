@@ -1,0 +1,172 @@
+"""The calibration runs, resumes, refuses bad budgets, and its stamp tells what the ensemble was made from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from virtuall.calibrate import evaluation
+from virtuall.calibrate.budget import read_budget, shipped_value
+from virtuall.calibrate.ensemble_text import write_ensemble
+from virtuall.calibrate.fit import calibrate
+from virtuall.calibrate.posterior import sample_stage, votes
+from virtuall.calibrate.stamp import what_changed
+from virtuall.calibrate.surrogate import Surrogate
+from virtuall.core.errors import InputError, Problems, StoreError, TextError, VirtuallError
+from virtuall.model import load_system
+from virtuall.model.shelf import shipped_library
+from virtuall.population import sample
+from virtuall.population.ensemble import read_ensemble, sets_for
+from virtuall.report.calibration_report import calibration_report, sensitivity_table
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibration")
+    return folder, calibrate(folder, smoke=True, processes=1)
+
+
+def test_smoke_gives_an_ensemble_and_a_report(smoke, tmp_path):
+    _, found = smoke
+    assert len(found.ensemble) == found.budget.members
+    assert np.isfinite(found.ensemble.values).all()
+    text = calibration_report(found)
+    for entry in found.blocks[0].fitted:
+        assert entry.name in text
+    assert sensitivity_table(found).startswith("block,row,entry,total_index")
+    table, stamp = write_ensemble(found, tmp_path)
+    library = tmp_path / "own"
+    (library / "calibration").mkdir(parents=True)
+    shutil.copy(table, library / "calibration")
+    shutil.copy(stamp, library / "calibration")
+    held = read_ensemble([library])
+    assert held is not None and held.addresses == found.ensemble.addresses
+    np.testing.assert_allclose(held.values, found.ensemble.values, rtol=1e-5)
+    assert what_changed([library]) == ()
+    few, many = held.of_replicates(1, 8), held.of_replicates(1, 200)
+    for address in held.addresses:
+        np.testing.assert_array_equal(few[address], many[address][:8])
+    changed = library / "biology" / "car_t"
+    changed.mkdir(parents=True)
+    shipped = (shipped_library() / "biology/car_t/parameters.toml").read_text()
+    (changed / "parameters.toml").write_text(shipped + "\n# changed\n")
+    assert what_changed([library]) == ("biology/car_t/parameters.toml",)
+
+
+def test_a_second_run_simulates_nothing_again(smoke, monkeypatch):
+    folder, first = smoke
+    monkeypatch.setattr(evaluation, "_simulated", lambda *_, **__: pytest.fail("simulated again"))
+    again = calibrate(folder, smoke=True, processes=1)
+    np.testing.assert_array_equal(again.ensemble.values, first.ensemble.values)
+
+
+def test_a_cut_batch_is_told_and_other_points_are_refused(smoke, tmp_path):
+    folder, _ = smoke
+    copy = tmp_path / "points"
+    shutil.copytree(folder, copy)
+    batch = next(copy.glob("*wave_1/batch_000.npz"))
+    with pytest.raises(StoreError, match="another calibration"):
+        calibrate(copy, smoke=True, processes=1, seed=2)
+    batch.write_bytes(batch.read_bytes()[:100])
+    with pytest.raises(StoreError, match="not a batch"):
+        calibrate(copy, smoke=True, processes=1)
+
+
+def test_shipped_budget_holds():
+    budget = read_budget()
+    assert len({name for each in budget.fitted for name in each.numbers}) == sum(len(e.numbers) for e in budget.fitted)
+    for each in budget.fitted:
+        center = each.values(np.zeros(1))
+        for address, value in zip(each.numbers, each.shipped, strict=True):
+            assert center[address] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('numbers = ["growth_median"]', 'numbers = ["growth_mdian"]', "growth_median"),
+        ('scale = "logit"', 'scale = "logti"', "logit"),
+        ('rows = ["T0039", "T0043", "T0045"]', 'rows = ["T0210"]', "T0210"),
+        ('trials = ["tower", "inovate"]', 'trials = ["towr"]', "tower"),
+        ('"response_share", ', '"response_shar", ', "response_share"),
+        ("spread = 0.2\n", "spread = -1\n", "spread"),
+        ('numbers = ["transplant/eligible"]', 'numbers = ["transplant/eligibl"]', "transplant/eligible"),
+        ('numbers = ["failure_hazard"]\nscale = "log"', 'numbers = ["failure_hazard"]\nscale = "logit"', ""),
+    ],
+)
+def test_bad_budgets_are_refused(tmp_path: Path, old: str, new: str, told: str):
+    text = (shipped_library() / "calibration/budget.toml").read_text()
+    assert old in text
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration/budget.toml").write_text(text.replace(old, new, 1))
+    if not told:  # a hazard below 1 may stand on this scale
+        read_budget([tmp_path])
+        return
+    with pytest.raises((InputError, TextError, Problems), match=told):
+        read_budget([tmp_path])
+
+
+def test_stages_have_no_feedback():
+    """Rows of the second stage that contradict the first do not move its entries."""
+    coefficients = np.array([[0.0, 1, 0, 0, 0, 0], [0.0, 1, 1, 0, 0, 0]])
+    targets = [evaluation.Target(None, "x", name, "") for name in ("first", "second")]  # type: ignore[arg-type]
+    surrogate = Surrogate(tuple(targets), coefficients, np.array([0.1, 0.1]), np.ones(2), np.array([1.0, -1.0]))
+    first = sample_stage(
+        surrogate, np.array([True, False]), np.array([0]), np.zeros((200, 2)), discrepancy=0.0, tail=50.0, seed=1
+    )
+    assert first[:, 0].mean() == pytest.approx(1.0, abs=0.1)
+    kept = np.repeat(first[:20], 10, axis=0)
+    both = sample_stage(surrogate, np.array([False, True]), np.array([1]), kept, discrepancy=0.0, tail=50.0, seed=1)
+    np.testing.assert_array_equal(both[:, 0], kept[:, 0])
+    assert both[:, 1].mean() == pytest.approx(-2.0, abs=0.25)
+
+
+def test_a_family_has_one_vote():
+    assert votes(["a", "b", "b", "b"]).tolist() == pytest.approx([1, 1 / 3, 1 / 3, 1 / 3])
+
+
+def test_same_luck_same_patient():
+    """Patients of two parameter sets with the same luck differ by the numbers alone."""
+    both = sample(
+        "eliana", 4, seed=3, ids=[0, 1, 10, 11], luck=[0, 1, 0, 1], numbers={"growth_median": [0.05, 0.05, 0.09, 0.09]}
+    )
+    frame = both.frame().drop(columns="growth_median")
+    np.testing.assert_array_equal(frame.loc[[0, 1]].to_numpy(), frame.loc[[10, 11]].to_numpy())
+    plain = sample("eliana", 2, seed=3).frame()
+    np.testing.assert_array_equal(frame.loc[[0, 1], plain.columns].to_numpy(), plain.to_numpy())
+
+
+def test_a_number_of_a_cohort_is_its_own():
+    wide = sample("eliana", 50, seed=1, numbers={"failure_hazard": 9.0, "eliana/infection_fatality": 0.5})
+    assert wide.columns["failure_hazard"].max() < 9.0  # the cohort sets it itself
+    assert set(wide.columns["infection_fatality"]) == {0.5}
+    model = load_system()
+    assert shipped_value("eliana/infection_fatality", model) != 0.5
+    assert "infection_fatality" not in sample("zuma3", 5, seed=1, numbers={"eliana/infection_fatality": 0.5}).columns
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("growth_mdian", "growth_median"), ("unfit.q", "unfit.p"), ("elian/x", "eliana"), ("tisagenlecleucel/x", "car_")],
+)
+def test_addresses_that_do_not_exist(address: str, told: str):
+    with pytest.raises(VirtuallError, match=told):
+        sample("eliana", 2, seed=1, numbers={address: 1.0})
+
+
+def test_parameters_are_calibrated_or_shipped():
+    assert sets_for("shipped", 1, 5) == {}
+    with pytest.raises(InputError, match="calibrated"):
+        sets_for("calibratd", 1, 5)
+
+
+def test_an_ensemble_that_is_no_table(tmp_path: Path):
+    folder = tmp_path / "calibration"
+    folder.mkdir()
+    for text, told in (("growth_median\n", "no parameter set"), ("a,b\n1\n", "2 numbers"), ("a\nx\n", "finite")):
+        (folder / "ensemble.csv").write_text(text)
+        with pytest.raises(TextError, match=told):
+            read_ensemble([tmp_path])
