@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from virtuall.core.random import uniform
 from virtuall.export.adam_text import AdamText
+from virtuall.population.ensemble import sets_for
 from virtuall.simulation.protocol import Protocol
 from virtuall.simulation.result import Result
 from virtuall.trial.accrual import cut_data
 from virtuall.trial.charted import with_first_response
-from virtuall.trial.design import Arm, Design, load_design
+from virtuall.trial.design import load_design
 from virtuall.trial.reported import Report
-from virtuall.trial.run import ever_treated, patient_ids, stacked
+from virtuall.trial.run import simulate_arm, stacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +154,10 @@ def study_of_trial(
         With every error in the texts of the trial.
     """
     design = load_design(name, library)
-    results = [_simulated(design, arm, seed, library, processes) for arm in design.arms]
+    sets, lots = sets_for("calibrated", seed, 1, library), np.zeros(1, np.int64)
+    results = [
+        simulate_arm(design, arm, seed, lots, processes, library, numbers=sets, chart="full") for arm in design.arms
+    ]
     whole, events = stacked(design, [each.outcomes for each in results], [each.events for each in results])
     draws = uniform(seed, "accrual", whole["patient"].to_numpy())
     known = cut_data(whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after)
@@ -171,21 +175,4 @@ def study_of_trial(
         reports=design.reports,
         seed=seed,
         provenance={arm.name: dict(each.provenance) for arm, each in zip(design.arms, results, strict=True)},
-    )
-
-
-def _simulated(design: Design, arm: Arm, seed: int, library: Sequence[Path | str], processes: int) -> Result:
-    from virtuall.population import sample
-    from virtuall.simulation.protocol import load_protocol
-    from virtuall.simulation.simulate import simulate
-
-    ids = patient_ids(design, arm, 1)
-    scales = tuple(dict.fromkeys((*design.scales, *arm.scales)))
-    return simulate(
-        sample(arm.cohort, len(ids), seed, library=library, ids=ids),
-        load_protocol(arm.protocol, library=library, scales=scales, as_of=design.as_of),
-        days=design.horizon,
-        treated=ever_treated(arm, seed, ids),
-        record=(),
-        processes=processes,
     )

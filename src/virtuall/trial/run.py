@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from virtuall.simulation.result import Result
+    from virtuall.simulation.simulate import Chart
+
 Ids = NDArray[np.int64]
 
 
@@ -216,7 +219,9 @@ def simulate_design(
     """
     names = signals_read(tables)
     lots = np.arange(replicates, dtype=np.int64) if lots is None else lots
-    arms = [_simulate_arm(design, arm, seed, lots, processes, library, names, numbers or {}) for arm in design.arms]
+    arms = [
+        simulate_arm(design, arm, seed, lots, processes, library, names=names, numbers=numbers) for arm in design.arms
+    ]
     whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
     patients = whole["patient"].to_numpy()
     draws = uniform(seed, "accrual", patients + (lots[patients // design.size] - patients // design.size) * design.size)
@@ -311,22 +316,33 @@ def _together(signals: Sequence[xr.Dataset]) -> xr.Dataset:
     return xr.concat(list(signals), dim="patient", data_vars="minimal", coords="minimal")
 
 
-def _simulate_arm(
+def simulate_arm(
     design: Design,
     arm: Arm,
     seed: int,
     lots: Ids,
-    processes: int,
-    library: Sequence[Path | str],
-    names: Sequence[str],
-    numbers: Mapping[str, NDArray[np.float64]],
-) -> Any:
+    processes: int = 1,
+    library: Sequence[Path | str] = (),
+    *,
+    names: Sequence[str] = (),
+    numbers: Mapping[str, NDArray[np.float64]] | None = None,
+    chart: Chart = "key",
+) -> Result:
+    """Simulate one arm: a replicate for each of `lots`, which tell whose luck it has.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Signals that are recorded at the times of the design.
+    numbers : mapping of str to float64[R], optional
+        Numbers of each replicate, by address.
+    """
     from virtuall.population import sample
     from virtuall.simulation.protocol import load_protocol
     from virtuall.simulation.simulate import simulate
 
     ids, luck = patient_ids(design, arm, len(lots)), patient_ids(design, arm, lots)
-    own = {address: np.repeat(values, arm.size) for address, values in numbers.items()}
+    own = {address: np.repeat(values, arm.size) for address, values in (numbers or {}).items()}
     scales = tuple(dict.fromkeys((*design.scales, *arm.scales)))
     patients = sample(
         arm.cohort, len(ids), seed, library=library, ids=ids, luck=luck, numbers=own, parameters="shipped"
@@ -338,7 +354,7 @@ def _simulate_arm(
         treated=ever_treated(arm, seed, luck),
         record=names if design.recorded.size else (),
         times=design.recorded if names and design.recorded.size else None,
-        chart="key",
+        chart=chart,
         processes=processes,
     )
 
