@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -58,6 +59,24 @@ def test_figures_tell_by_shape_what_leaves_out_zero(comparison: Comparison) -> N
     assert "percentage points" in response and "1 of 1 paired differences" in response
     assert "0 of 1 paired differences" in deaths
     assert "A minus B, days" in alive and "more under A" in alive
+
+
+@pytest.fixture
+def with_sets(comparison: Comparison) -> Comparison:
+    """The same with an interval of patients and parameters, which holds zero where that of patients leaves it out."""
+    first = replace(ROWS[0], low_with_parameters=-0.02, high_with_parameters=0.26, between_sets=0.04)
+    return replace(comparison, rows=(first, *ROWS[1:]), sets=8, outside=("x was never calibrated.",))
+
+
+def test_both_intervals_are_told(with_sets: Comparison, comparison: Comparison) -> None:
+    text = comparison_table(with_sets)
+    assert "+12.0 (+5.00 to +19.0)" in text and "-2.00 to +26.0" in text and "and parameters" in text
+    assert "and parameters" not in comparison_table(comparison)
+    html = comparison_page(with_sets)
+    assert "95 %, patients and parameters" in html and "-2.00 to +26.0" in html and "x was never calibrated." in html
+    assert "patients and parameters" not in comparison_page(comparison)
+    figure = comparison_figures(with_sets)[0]
+    assert "0 of 1 paired differences" in figure and "from patients and parameters" in figure
 
 
 def test_the_page_needs_nothing_and_escapes(comparison: Comparison) -> None:

@@ -164,5 +164,31 @@ def test_other_patients_are_refused(a: Any, b: Any) -> None:
         compared(a, b)
 
 
-def test_parameter_uncertainty_is_said_to_be_missing(a: Any, b: Any) -> None:
-    assert any("uncertainty of the model's parameters is not in them yet" in note for note in compared(a, b).notes)
+def test_without_sets_parameter_uncertainty_is_said_to_be_missing(a: Any, b: Any) -> None:
+    found = compared(a, b)
+    assert any("uncertainty of the model's parameters is not in them" in note for note in found.notes)
+    assert found.sets == 0 and all(np.isnan(each.low_with_parameters) for each in found.rows)
+    assert row(found, "CR").widest == (row(found, "CR").low, row(found, "CR").high)
+
+
+def test_sets_add_a_second_interval_and_leave_the_first(a: Any, b: Any) -> None:
+    sets = np.array([4, 7, 4, 7, 4])
+    plain, found = compared(a, b), compared(a, b, sets=sets)
+    assert found.sets == 2 and any("2 calibrated parameter sets, 2 or 3 pairs each" in note for note in found.notes)
+    for one, other in zip(plain.rows, found.rows, strict=True):
+        assert (one.difference, one.low, one.high) == pytest.approx(
+            (other.difference, other.low, other.high), nan_ok=True
+        )
+    stay, plain_stay = row(found, "days alive of 200"), row(plain, "days alive of 200")
+    assert stay.low_with_parameters < plain_stay.low and plain_stay.high < stay.high_with_parameters
+    assert stay.widest == (stay.low_with_parameters, stay.high_with_parameters)
+    complete = row(found, "CR")
+    assert -1 <= complete.low_with_parameters < complete.low < complete.high < complete.high_with_parameters <= 1
+    told = found.as_json()["rows"][0]
+    assert {"low", "high", "low_with_parameters", "high_with_parameters", "between_sets"} <= set(told)
+
+
+def test_the_sets_of_failed_pairs_are_left_out(a: Any, b: Any) -> None:
+    a.status[3] = 1
+    lives = row(compared(a, b, sets=np.array([0, 1, 0, 1, 0])), "days alive of 200")
+    assert lives.pairs == 4 and np.isnan(lives.low_with_parameters)  # one set has a single pair left

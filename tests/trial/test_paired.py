@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from virtuall.trial.paired import Interval, mean_differences, share_difference
+from virtuall.trial.paired import Interval, mean_differences, share_difference, with_parameters
 
 
 def pairs(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,3 +76,37 @@ def test_what_is_not_known_is_left_out() -> None:
 
 def test_no_difference_in_anybody() -> None:
     assert mean_differences(np.zeros((9, 1)), seed=1) == [Interval(0.0, 0.0, 0.0)]
+
+
+def test_parameters_widen_by_the_formula() -> None:
+    """Means 1, 3, 8 of sets of two pairs, each 1 apart from its mean: B = 13 - 1, t of 2 degrees of freedom 4.3027."""
+    differences = np.array([0.0, 2, 2, 4, 7, 9])
+    found = with_parameters(differences, np.array([5, 5, 1, 1, 9, 9]), Interval(4.0, 3.0, 6.0))
+    assert found.between == pytest.approx(np.sqrt(12))
+    more = 1.95996**2 * (4 / 3) * 12
+    assert found.low == pytest.approx(4 - 4.30265 / 1.95996 * np.sqrt(1 + more), rel=1e-5)
+    assert found.high == pytest.approx(4 + 4.30265 / 1.95996 * np.sqrt(4 + more), rel=1e-5)
+
+
+def test_sets_that_differ_less_than_luck_add_only_the_quantile() -> None:
+    found = with_parameters(np.array([-5.0, 5, -4, 4]), np.array([0, 0, 1, 1]), Interval(0.0, -2.0, 2.0))
+    assert found.between == 0 and found.high == pytest.approx(2 * 12.7062 / 1.95996, rel=1e-5)
+
+
+def test_one_set_with_known_pairs_tells_nothing_of_parameters() -> None:
+    few = with_parameters(np.array([1.0, 2.0, 3.0, np.nan]), np.array([0, 0, 1, 1]), Interval(2.0, 1.0, 3.0))
+    assert np.isnan(few).all()
+
+
+@pytest.mark.parametrize(("apart", "least"), [(0.0, 0.95), (0.05, 0.85), (0.3, 0.92)])
+def test_the_wider_interval_holds_the_difference_of_a_further_set(apart: float, least: float) -> None:
+    rng, held, narrow = np.random.default_rng(7), 0, 0
+    sets = np.arange(160) % 8
+    for _ in range(600):
+        differences = rng.normal(0.0, apart, 8)[sets] + rng.normal(0.0, 0.5, 160)
+        mean, half = differences.mean(), 1.96 * differences.std() / np.sqrt(160)
+        truth = rng.normal(0.0, apart)
+        found = with_parameters(differences, sets, Interval(mean, mean - half, mean + half))
+        held += found.low <= truth <= found.high
+        narrow += mean - half <= truth <= mean + half
+    assert held / 600 >= least and held >= narrow

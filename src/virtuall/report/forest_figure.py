@@ -91,13 +91,14 @@ def _limits(panel: Axes, rows: Sequence[TrialRow]) -> None:
     ]
     if rows[0].unit in _RATIOS:
         panel.set_xlim(min(*values, 0.9) / 1.15, max(*values, 1.1) * 1.15)
-        _plain_log_ticks(panel)
+        plain_log_ticks(panel)
     else:
         span = max(values) - min(0.0, *values) or 1.0
         panel.set_xlim(min(0.0, *values) - 0.03 * span, max(values) + 0.06 * span)
 
 
-def _plain_log_ticks(panel: Axes) -> None:
+def plain_log_ticks(panel: Axes) -> None:
+    """Ticks of a logarithmic axis of ratios, written as plain numbers."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     panel.xaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.5, 1, 2, 5, 10, 20]))

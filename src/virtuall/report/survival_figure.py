@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from virtuall.report.drawing import COLORS, FAINT, LINES, MARKERS, PUBLISHED, describe, drawing
 from virtuall.trial.curves import SurvivalBand
@@ -52,7 +53,8 @@ def survival_figure(figure: SurvivalFigure) -> str:
         top.set(title=figure.title, ylabel="without the event, %", ylim=(0, 102))
         top.set_xlim(0, max(band.days[-1] for band in figure.bands) / DAYS_IN_MONTH)
         top.legend(loc="upper right", handlelength=2.2, borderaxespad=0.0)
-        _numbers_at_risk(bottom, figure.bands)
+        rows = [(f"{band.arm}: number at risk, mean of replicates", band.at_risk) for band in figure.bands]
+        numbers_at_risk(bottom, rows, figure.bands[0].at_risk_days)
         bottom.set_xlim(top.get_xlim())
         top.set_xlabel("months")
         top.set_xticks(figure.bands[0].at_risk_days / DAYS_IN_MONTH)
@@ -88,17 +90,27 @@ def _published_median(panel: Axes, row: TrialRow, place: int) -> None:
     )
 
 
-def _numbers_at_risk(panel: Axes, bands: Sequence[SurvivalBand]) -> None:
-    panel.set_ylim(len(bands) - 0.3, -0.75)
+def numbers_at_risk(panel: Axes, rows: Sequence[tuple[str, ArrayLike]], days: ArrayLike) -> None:
+    """Write the numbers at risk of each arm below a curve.
+
+    Parameters
+    ----------
+    panel : matplotlib.axes.Axes
+        With the horizontal axis in months.
+    rows : sequence of (str, array of float)
+        What the numbers are, and the numbers.
+    days : array of float
+        When.
+    """
+    panel.set_ylim(len(rows) - 0.3, -0.75)
     panel.set_yticks([])
     panel.set_xticks([])
     panel.grid(False)
     panel.spines[["left", "bottom"]].set_visible(False)
-    for place, band in enumerate(bands):
+    for place, (words, counts) in enumerate(rows):
         color = COLORS[place % len(COLORS)]
-        words = f"{band.arm}: number at risk, mean of replicates"
         panel.text(0, place - 0.42, words, color=FAINT, fontsize=9, va="center")
-        for day, count in zip(band.at_risk_days, np.round(band.at_risk), strict=True):
+        for day, count in zip(np.asarray(days), np.round(np.asarray(counts)), strict=True):
             panel.text(
                 day / DAYS_IN_MONTH,
                 place,

@@ -10,6 +10,7 @@ import numpy as np
 from virtuall.core.units import unit as read_unit
 from virtuall.model.load import load_system
 from virtuall.report.check_figure import Check, points_of
+from virtuall.report.one_trial import OneTrial
 from virtuall.report.survival_figure import SurvivalFigure
 from virtuall.report.trial_report import Header, trial_report
 from virtuall.report.words import published_words, simulated_words
@@ -34,7 +35,7 @@ _SAID = 10
 _POINTS = 201
 
 
-def trial_page(result: TrialResult, checks: Sequence[CheckResult] = ()) -> str:
+def trial_page(result: TrialResult, checks: Sequence[CheckResult] = (), one: OneTrial | None = None) -> str:
     """The report of a trial as one HTML page that needs nothing from anywhere else.
 
     Parameters
@@ -42,6 +43,8 @@ def trial_page(result: TrialResult, checks: Sequence[CheckResult] = ()) -> str:
     result : TrialResult
     checks : sequence of CheckResult
         Visual predictive checks to show with it (`virtuall.trial.check_run.run_checks`).
+    one : OneTrial, optional
+        One replicate in full (`virtuall.report.one_trial.one_trial`).
     """
     stack = Stack(result.outcomes)
     return trial_report(
@@ -50,6 +53,7 @@ def trial_page(result: TrialResult, checks: Sequence[CheckResult] = ()) -> str:
         survival=[_survival(result, stack, of) for of in _SURVIVALS],
         burden=_burden(result, stack),
         checks=[figure for check in checks for figure in check_figures(check)],
+        one=one,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from virtuall.report.burden_figure import burden_figure
 from virtuall.report.check_figure import Check, check_figure
@@ -14,6 +16,10 @@ from virtuall.report.survival_figure import SurvivalFigure, survival_figure
 from virtuall.trial.curves import StrataBand
 from virtuall.trial.scoring import TrialRow
 
+if TYPE_CHECKING:
+    from virtuall.report.one_trial import OneTrial
+
+_LONGEST = 24  # rows of one forest
 _PANELS = (
     ("%", "Shares (%)"),
     ("months", "Durations (months)"),
@@ -74,6 +80,7 @@ def trial_report(
     survival: Sequence[SurvivalFigure] = (),
     burden: Sequence[StrataBand] = (),
     checks: Sequence[Check] = (),
+    one: OneTrial | None = None,
 ) -> str:
     """The report as HTML that needs nothing from anywhere else.
 
@@ -87,6 +94,8 @@ def trial_report(
         Response by burden, one an arm.
     checks : sequence of Check
         Visual predictive checks.
+    one : OneTrial, optional
+        One replicate in full.
     """
     simulated = [row for row in rows if row.inside is not None]
     scored = [row for row in simulated if row.scored]
@@ -98,6 +107,7 @@ def trial_report(
         burden=Drawn(burden_figure(burden)) if burden else None,
         forests=_forests(scored),
         checks=[Drawn(check_figure(check), check.note) for check in checks],
+        one=one,
         scored=scored,
         unscored=[row for row in simulated if not row.scored],
         absent=[row for row in rows if row.inside is None],
@@ -109,5 +119,16 @@ def _forests(rows: Sequence[TrialRow]) -> list[Drawn]:
     known = [unit for unit, _ in _PANELS]
     others = [unit for unit in dict.fromkeys(row.unit for row in rows) if unit not in known]
     panels = [*_PANELS, *((unit, unit.capitalize() or "Other") for unit in others)]
-    figures = [forest_figure([row for row in rows if row.unit == unit], title) for unit, title in panels]
+    figures = [
+        forest_figure(part, title if not place else f"{title}, continued")
+        for unit, title in panels
+        for place, part in enumerate(_parts([row for row in rows if row.unit == unit]))
+    ]
     return [Drawn(svg) for svg in figures if svg]
+
+
+def _parts(rows: Sequence[TrialRow]) -> list[Sequence[TrialRow]]:
+    """Pieces of nearly one size, none longer than a figure should be; on a desk two of them stand side by side."""
+    count = -(-len(rows) // _LONGEST)
+    edges = [len(rows) * place // count for place in range(count + 1)] if count else []
+    return [rows[low:high] for low, high in pairwise(edges)]

@@ -1,4 +1,4 @@
-"""Survival estimates on arrays: Kaplan-Meier, median, share alive, hazard ratio of two groups.
+"""Survival estimates on arrays: Kaplan-Meier, median, share alive, hazard ratio and log-rank test of two groups.
 
 A trial of 100 replicates asks for some thousand of them. One Cox fit of lifelines takes 40 ms, one of its
 Kaplan-Meier fits 7 ms and its import some seconds, nearly all of it in building frames; on plain arrays they
@@ -104,6 +104,34 @@ def hazard_ratio(time: ArrayLike, event: ArrayLike, member: ArrayLike) -> float:
     if not 0 < events_inside < ours.size:
         return np.nan
     return float(np.exp(_root_of_score(ours, others, events_inside)))
+
+
+def log_rank(time: ArrayLike, event: ArrayLike, member: ArrayLike) -> float:
+    """The log-rank statistic of members against the others, standard normal when both fare alike.
+
+    Parameters
+    ----------
+    time, event
+        As in `survival_curve`.
+    member : array of bool
+        Who belongs to the first group.
+
+    Returns
+    -------
+    float
+        Expected less observed events of the members by the square root of their (hypergeometric) variance: positive
+        when members have fewer events than expected. NaN when no event tells anything about the groups.
+    """
+    days, happened = _sound(time, event)
+    inside = np.asarray(member, bool)
+    times, deaths = np.unique(days[happened], return_counts=True)
+    at_risk, own = number_at_risk(days, times), number_at_risk(days[inside], times)
+    share = own / at_risk
+    spread = deaths * share * (1 - share) * (at_risk - deaths) / np.maximum(at_risk - 1, 1)
+    variance = float(spread.sum())
+    if variance <= 0:
+        return np.nan
+    return (float((deaths * share).sum()) - np.count_nonzero(happened & inside)) / float(np.sqrt(variance))
 
 
 def _sound(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Flags]:
