@@ -19,7 +19,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE # compiled modules are what keeps the command's start short
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint validate bench lock clean
+.PHONY: help setup demo test lint calibrate validate bench lock clean
 
 help: ## print this list
 	@echo "VirtuALL: a virtual clinic for immunotherapy of B-cell acute lymphocytic leukemia"
@@ -44,8 +44,16 @@ lint: $(dev) ## style, types, and the direction of imports
 	$(bin)/python -m mypy
 	$(bin)/lint-imports
 
-validate: $(dev) ## the slow tests: the model against the published figures
-	$(bin)/python -m pytest -n $(WORKERS) -m slow $(ARGS)
+calibrate: $(dev) ## fit the parameters to published trials (ARGS="--resume"); hours, replaces the shipped ensemble
+	$(bin)/virtuall calibrate --out build/calibration $(ARGS)
+	mkdir -p src/virtuall/library/calibration docs/credibility
+	cp build/calibration/ensemble.csv build/calibration/stamp.toml src/virtuall/library/calibration/
+	cp build/calibration/calibration.md build/calibration/sensitivity.csv docs/credibility/
+
+validate: $(dev) ## every trial against its published figures, logged (ARGS="--replicates 20"); then the slow tests
+	$(bin)/virtuall validate --keep build/validation --report build/validation.html \
+		--log docs/credibility/validation_log.csv $(ARGS)
+	$(bin)/python -m pytest -n $(WORKERS) -m slow
 
 bench: $(peers) ## every speed and memory figure, peers beside us (ARGS="--quick --only full costs"; --write)
 	$(VENV)-bench/bin/python benchmarks/bench.py $(ARGS)

@@ -1,8 +1,8 @@
 """The calibrated domain: whom, and with what, the trials of the calibration treated; a run outside it says so.
 
-Nothing is written down here: ``calibration/budget.toml`` names the trials, their designs the arms, and the texts of these
-the regimens and the cohorts. An arm belongs to the domain when a published row of it is calibrated, so the arms that only
-validate do not. What a user's folders lay over the library of the calibration does not widen the domain.
+Nothing is written down here: ``calibration/budget.toml`` names the trials, their designs the arms, and the texts of
+these the regimens and the cohorts. An arm belongs to the domain when a published row of it is calibrated, so the arms
+that only validate do not. What a user's folders lay over the library of the calibration does not widen the domain.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,8 +82,12 @@ def read_domain(library: Sequence[Path | str] = ()) -> Domain | None:
         When a text of a trial is gone or wrong.
     """
     shelf = _of_calibration(open_shelf(library))
-    if shelf is None:
-        return None
+    return None if shelf is None else _read(shelf, shelf.stamp())
+
+
+@lru_cache(maxsize=8)
+def _read(shelf: Shelf, _: tuple[tuple[str, int, int], ...]) -> Domain:
+    """Read anew when a text has changed."""
     products = read_products(shelf)
     doses: dict[tuple[str, str], Span] = {}
     covariates: dict[str, dict[str, Span]] = {}
@@ -237,7 +242,9 @@ def _patients_outside(patients: Population, product: str, domain: Domain) -> Ite
             (values > span.high + _CLOSE * abs(span.high), f"above {span.high:g}{unit}, the most"),
         ):
             if these.any():
-                words = f"{name} of {_share(these)} of the patients lies {where} in the cohorts that calibrated {product}"
+                words = (
+                    f"{name} of {_share(these)} of the patients lies {where} in the cohorts that calibrated {product}"
+                )
                 yield f"{words} ({_range(span)})."
 
 

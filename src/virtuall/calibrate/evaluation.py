@@ -24,7 +24,7 @@ from virtuall.trial.run import read_rows, simulate_design
 from virtuall.trial.scoring import score_trial
 
 Floats = NDArray[np.float64]
-BATCH = 24
+BATCH = 80
 
 
 @dataclass(frozen=True)

@@ -149,12 +149,18 @@ def _unfollowed(shelf: Shelf) -> list[VirtuallError]:
 
 def readers(library: list[Path]) -> Mapping[str, Checker]:
     """The reader of every kind of text beside equations and their numbers, by pattern of the file."""
+    from virtuall.calibrate.anchors import ANCHORS, read_anchors
+    from virtuall.calibrate.budget import BUDGET, read_budget
+    from virtuall.calibrate.stamp import STAMP, what_changed
+    from virtuall.population.ensemble import ENSEMBLE, read_ensemble
+    from virtuall.export.adam_text import ADAM, read_adam
     from virtuall.report.explain import CHECKERS as SHEETS
     from virtuall.report.patient_panels import PANELS, read_panels
     from virtuall.simulation.checkers import checkers
     from virtuall.trial.care_response import CARE_RESPONSE, read_care_response
     from virtuall.trial.check_design import read_check
     from virtuall.trial.design import read_design
+    from virtuall.trial.families import FAMILIES, read_families
     from virtuall.trial.mapping import read_mapping
     from virtuall.trial.published import read_published
     from virtuall.trial.reporting import CELLS, COMPARISON, SAFETY, read_cells, read_comparison, read_safety
@@ -165,6 +171,12 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
         "trials/*/check.toml": read_check,
         "trials/*/endpoints.toml": read_mapping,
         "trials/*/published.csv": read_published,
+        FAMILIES: read_families,
+        ADAM: read_adam,
+        ANCHORS: read_anchors,
+        BUDGET: lambda path: read_budget(library),
+        ENSEMBLE: lambda path: read_ensemble(library),
+        STAMP: lambda path: what_changed(library),
         **SHEETS,
         PANELS: read_panels,
         COMPARISON: read_comparison,

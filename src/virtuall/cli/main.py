@@ -9,21 +9,27 @@ from typing import Annotated
 import typer
 
 from virtuall.cli import (
+    calibrate,
     cells,
     check,
     compare,
     eligible,
     explain,
+    explore,
     export,
+    exposure_response,
     grade,
     listing,
     patient,
     plan,
+    power,
     replay,
     run,
     safety,
     sbml,
     trial,
+    validate,
+    vpc,
 )
 from virtuall.cli.output import NOTICE, remark
 from virtuall.core.errors import VirtuallError
@@ -56,7 +62,13 @@ for _name, _function in (
     ("patient", patient.patient),
     ("replay", replay.replay),
     ("trial", trial.trial),
+    ("validate", validate.validate),
+    ("calibrate", calibrate.calibrate),
     ("compare", compare.compare),
+    ("power", power.power),
+    ("explore", explore.explore),
+    ("exposure-response", exposure_response.exposure_response),
+    ("vpc", vpc.vpc),
     ("cells", cells.cells),
     ("safety", safety.safety),
     ("eligible", eligible.eligible),
@@ -67,6 +79,7 @@ for _name, _function in (
 ):
     app.command(_name, epilog=NOTICE)(_function)
 export_app.command("sbml", epilog=NOTICE)(export.sbml)
+export_app.command("adam", epilog=NOTICE)(export.adam)
 app.add_typer(export_app, name="export")
 sbml_app.command("simulate", epilog=NOTICE)(sbml.simulate)
 sbml_app.command("suite", epilog=NOTICE)(sbml.suite)

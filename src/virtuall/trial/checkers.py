@@ -8,6 +8,7 @@ from pathlib import Path
 from virtuall.model.check import Checker
 from virtuall.trial.check_design import read_check
 from virtuall.trial.design import read_design
+from virtuall.trial.families import FAMILIES, read_families
 from virtuall.trial.mapping import Mapped, check_mapping, read_mapping
 from virtuall.trial.published import read_published
 from virtuall.trial.scoring import check_units
@@ -34,9 +35,14 @@ def _check(path: Path) -> None:
     read_check(path)
 
 
+def _families(path: Path) -> None:
+    read_families(path)
+
+
 CHECKERS: Mapping[str, Checker] = {
     "trials/*/design.toml": _design,
     "trials/*/check.toml": _check,
     "trials/*/endpoints.toml": _mapping,
     "trials/*/published.csv": _published,
+    FAMILIES: _families,
 }

@@ -204,6 +204,7 @@ def check_mapping(mapped: Mapped, published: Sequence[Published], where: str) ->
 
 
 def _row(table: Table) -> Row:
+    targets = table.texts("targets")
     name = table.choice("endpoint", tuple(ENDPOINTS))
     endpoint = ENDPOINTS[name]
     options = {key: _OPTIONS[key](table) for key in endpoint.options if key in table}
@@ -223,15 +224,15 @@ def _row(table: Table) -> Row:
     needed = _REQUIRED.get(name, ()) + (("response_by",) if options.get("of") == "efs" else ())
     for key in needed:
         if key not in options:
-            table.problem(f"the endpoint {name} needs the key {key!r}")
+            table.problem(f"the endpoint {name} of {', '.join(targets)} needs the key {key!r}")
     _check_landmark(table, options)
     if name == "signal_share" and ("at_most" in options) == ("above" in options):
-        table.problem(f"the endpoint {name} needs one of the keys 'at_most' and 'above'")
+        table.problem(f"the endpoint {name} of {', '.join(targets)} needs one of the keys 'at_most' and 'above'")
     against = table.table("against", default=None)
     if (against is None) != (endpoint.groups == 1):
         table.problem(f"{name} {'takes no' if endpoint.groups == 1 else 'needs a'} second group", None)
     return Row(
-        targets=table.texts("targets"),
+        targets=targets,
         endpoint=name,
         options=options,
         group=group,

@@ -23,12 +23,21 @@ COLUMNS = (
     "upper95",
     "unit",
     "event_kind",
+    "family",
     "use",
     "scored",
     "duplicate",
     "verified",
     "source",
 )
+# A file without this column is read too: its rows are of one family, OTHER.
+_OPTIONAL = "family"
+OTHER = "other"
+# "Not estimable": a bound that was looked for and not reached.
+_NO_BOUND = "NE"
+# What must agree for two rows to be the same figure.
+_SAME = ("trial", "population", "arm", "n", "endpoint", "timepoint", "unit")
+_COUNTS = ("patients", "relapses")
 _WORDS = {
     "use": ("calibrate", "validate", "context"),
     "scored": ("yes", "no"),
@@ -51,11 +60,13 @@ class Published:
         Patients behind the figure.
     value : float
     low, high : float
-        95 % confidence interval, NaN where none was published.
+        95 % confidence interval, NaN where none was published or a bound was not reached ("NE").
     scored : bool
         Whether it counts in the score.
     mark : str
         V read in the source, M recalled, D derived by arithmetic from figures that were read.
+    family : str
+        Endpoints that tell of the same thing and have one vote together.
     """
 
     target: str
@@ -75,6 +86,7 @@ class Published:
     duplicate: str
     mark: str
     source: str
+    family: str = OTHER
 
 
 def read_published(path: Path) -> tuple[Published, ...]:
@@ -85,12 +97,13 @@ def read_published(path: Path) -> tuple[Published, ...]:
     TextError
         When the file or its header cannot be read.
     Problems
-        With every wrong row: an unknown word, no number, an id twice.
+        With every wrong row: an unknown word, no number, an id twice, an interval or a share that cannot be, two rows
+        that contradict each other.
     """
     lines = csv.reader(read_text(path).splitlines())
     header = next(lines)
-    if tuple(header) != COLUMNS:
-        missing = [name for name in COLUMNS if name not in header]
+    if tuple(header) not in (COLUMNS, tuple(name for name in COLUMNS if name != _OPTIONAL)):
+        missing = [name for name in COLUMNS if name not in header and name != _OPTIONAL]
         raise TextError(
             "wrong columns of published results",
             given=", ".join(missing) + " missing" if missing else ", ".join(header),
@@ -98,14 +111,23 @@ def read_published(path: Path) -> tuple[Published, ...]:
             where=f"{shown(path)}:1",
         )
     rows: dict[str, Published] = {}
+    figures: dict[tuple[object, ...], Published] = {}
     problems = []
     for values in lines:
         where = f"{shown(path)}:{lines.line_num}"
         try:
-            row = _row(values, where)
+            row = _row(values, header, where)
             if row.target in rows:
                 raise TextError("this id stands twice", given=row.target, where=where)
             rows[row.target] = row
+            first = figures.setdefault(tuple(getattr(row, name) for name in _SAME), row)
+            if first.value != row.value:
+                raise TextError(
+                    f"the rows {first.target} and {row.target} give two values of the same figure "
+                    f"(the same {', '.join(_SAME)})",
+                    given=f"{first.value:g} and {row.value:g} {row.unit}",
+                    where=where,
+                )
         except TextError as error:
             problems.append(error)
     if problems:
@@ -113,10 +135,10 @@ def read_published(path: Path) -> tuple[Published, ...]:
     return tuple(rows.values())
 
 
-def _row(values: list[str], where: str) -> Published:
-    if len(values) != len(COLUMNS):
-        raise TextError(f"{len(COLUMNS)} fields are needed", given=f"{len(values)} fields", where=where)
-    cell = dict(zip(COLUMNS, values, strict=True))
+def _row(values: list[str], header: list[str], where: str) -> Published:
+    if len(values) != len(header):
+        raise TextError(f"{len(header)} fields are needed", given=f"{len(values)} fields", where=where)
+    cell = dict(zip(header, values, strict=True))
     for name, allowed in _WORDS.items():
         if cell[name] not in allowed:
             raise TextError(f"unknown word for {name}", given=cell[name], allowed=allowed, where=where)
@@ -124,7 +146,7 @@ def _row(values: list[str], where: str) -> Published:
     if math.isnan(value):
         raise TextError("a published row needs a value", where=where)
     count = _number(cell["n"], "n", where)
-    return Published(
+    row = Published(
         target=cell["id"],
         trial=cell["trial"],
         population=cell["population"],
@@ -133,8 +155,8 @@ def _row(values: list[str], where: str) -> Published:
         endpoint=cell["endpoint"],
         timepoint=cell["timepoint"],
         value=value,
-        low=_number(cell["lower95"], "lower95", where),
-        high=_number(cell["upper95"], "upper95", where),
+        low=_bound(cell["lower95"], "lower95", where),
+        high=_bound(cell["upper95"], "upper95", where),
         unit=cell["unit"],
         event_kind=cell["event_kind"],
         use=cell["use"],
@@ -142,7 +164,38 @@ def _row(values: list[str], where: str) -> Published:
         duplicate=cell["duplicate"],
         mark=cell["verified"],
         source=cell["source"],
+        family=cell.get(_OPTIONAL) or OTHER,
     )
+    _check_possible(row, where)
+    return row
+
+
+def _check_possible(row: Published, where: str) -> None:
+    """Refuse an interval that its value is not in, a share beyond 0 to 100 %, a count beyond its patients."""
+    low, high = row.low, row.high
+    if low > high or row.value < low or row.value > high:  # all false for bounds that are not there
+        raise TextError(
+            f"the row {row.target} has an impossible interval: lower95 <= value <= upper95 must hold",
+            given=f"{row.value:g} ({low:g} to {high:g})",
+            where=where,
+        )
+    word = row.unit.partition(" (")[0]
+    if word == "%" and not 0 <= row.value <= 100:
+        raise TextError(
+            f"the row {row.target}: a share lies between 0 and 100 %", given=f"{row.value:g} %", where=where
+        )
+    if word in _COUNTS and row.value < 0:
+        raise TextError(f"the row {row.target}: a count is not negative", given=f"{row.value:g}", where=where)
+    if word in _COUNTS and row.n is not None and row.value > row.n:
+        raise TextError(
+            f"the row {row.target}: more are counted than there are patients",
+            given=f"{row.value:g} of {row.n}",
+            where=where,
+        )
+
+
+def _bound(text: str, name: str, where: str) -> float:
+    return math.nan if text == _NO_BOUND else _number(text, name, where)
 
 
 def _number(text: str, name: str, where: str) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 RESAMPLES = 200
+_SHOWN = (0.025, 0.25, 0.5, 0.75, 0.975)
+_BOUNDS, _QUARTILES = (0.025, 0.975), (0.25, 0.75)
 # How published units are written, where it differs from the units of the texts.
 _UNIT_WORDS = {
     "ratio": "1",
     "odds ratio": "1",
     "cells/uL": "cell/uL",
+    "copies/ug": "copy/ug",
+    "copies/ug gDNA": "copy/ug",
     "cycles": "cycle",
     "months": "month",
     "mo": "month",
@@ -89,6 +94,20 @@ class TrialRow:
         Whether the row counts.
     inside : bool or None
         low <= published <= high; None when not simulated.
+    median, low50, high50 : float or None
+        50, 25 and 75 % of the replicates; a median survival not reached counts as larger than any (inf).
+    inside50 : bool or None
+        low50 <= published <= high50; None when not simulated.
+    sampling_sd : float or None
+        Standard deviation by resampling patients at fixed parameters; of a median survival that some resamples did
+        not reach, that of a normal distribution with the same quartiles.
+    z : float or None
+        (published - simulated) / `sampling_sd`: the distance in units of what chance does in a trial of this size.
+        Infinite where every resample agrees on another value.
+    values : tuple of float
+        One for each replicate, in the published unit; NaN where the endpoint could not be had.
+    family : str
+        As in ``published.csv``: rows that vote together.
     replicates, not_reached : int
         How many replicates, and in how many of them the endpoint could not be had.
     note : str
@@ -116,6 +135,14 @@ class TrialRow:
     scored: bool
     mark: str
     inside: bool | None
+    median: float | None = None
+    low50: float | None = None
+    high50: float | None = None
+    inside50: bool | None = None
+    sampling_sd: float | None = None
+    z: float | None = None
+    values: tuple[float, ...] = field(default=(), repr=False)
+    family: str = ""
     replicates: int = 0
     not_reached: int = 0
     note: str = ""
@@ -204,20 +231,29 @@ def score(
     """
     finite = values[np.isfinite(values)]
     missing = values.size - finite.size
-    low, high = _interval(values, not_reached_is_large)
+    low, low50, median, high50, high = _quantiles(values, not_reached_is_large, _SHOWN)
     reached_enough = finite.size > (values.size / 2 if not_reached_is_large else 0)
     if missing:
         word = "median not reached" if not_reached_is_large else "cannot be estimated"
         note = "; ".join(part for part in (note, f"{word} in {missing} of {values.size} replicates") if part)
-    sampling_low, sampling_high = _interval(resampled, not_reached_is_large)
+    sampling_low, sampling_high = _quantiles(resampled, not_reached_is_large, _BOUNDS)
     width, sampling = high - low, sampling_high - sampling_low
+    simulated = float(finite.mean()) if reached_enough else None
+    sampling_sd = _deviation(resampled, not_reached_is_large)
     return _row(
         figure,
-        simulated=float(finite.mean()) if reached_enough else None,
+        simulated=simulated,
         low=_number(low),
         high=_number(high),
         width_ratio=float(width / sampling) if np.isfinite(width) and sampling > 0 else None,
         inside=bool(low <= figure.value <= high) if not np.isnan(low) else None,
+        median=_number(median),
+        low50=_number(low50),
+        high50=_number(high50),
+        inside50=bool(low50 <= figure.value <= high50) if not np.isnan(low) else None,
+        sampling_sd=sampling_sd,
+        z=_distance(figure.value, simulated, sampling_sd),
+        values=tuple(values.tolist()),
         replicates=values.size,
         not_reached=missing,
         note=note,
@@ -231,7 +267,7 @@ def _scored(figure: Published, by_target: Mapping[str, tuple[Row, Floats, Floats
     row, values, resampled, reason = by_target[figure.target]
     if reason:
         return _row(figure, note=f"not simulated: {reason}", label=row.label)
-    factor = _factor(row, figure)
+    factor = published_factor(row, figure)
     scored = score(
         figure,
         values * factor,
@@ -260,23 +296,45 @@ def _row(figure: Published, **simulated: Any) -> TrialRow:
         event_kind=figure.event_kind,
         population=figure.population,
         source=figure.source,
+        family=figure.family,
         **{**nothing, **simulated},
     )
 
 
-def _interval(values: Floats, not_reached_is_large: bool) -> tuple[float, float]:
+def _quantiles(values: Floats, not_reached_is_large: bool, wanted: Sequence[float]) -> list[float]:
     known = np.where(np.isnan(values), np.inf, values) if not_reached_is_large else values[~np.isnan(values)]
     if known.size == 0:
-        return math.nan, math.nan
+        return [math.nan] * len(wanted)
     if np.isfinite(known).all():
-        low, high = np.quantile(known, [0.025, 0.975])
-    else:  # no interpolation toward infinity
-        low = np.quantile(known, 0.025, method="lower")
-        high = np.quantile(known, 0.975, method="higher")
-    return float(low), float(high)
+        return [float(each) for each in np.quantile(known, wanted)]
+    # no interpolation toward infinity
+    return [float(np.quantile(known, each, method="lower" if each < 0.5 else "higher")) for each in wanted]
 
 
-def _factor(row: Row, figure: Published) -> float:
+def _deviation(resampled: Floats, not_reached_is_large: bool) -> float | None:
+    known = resampled[np.isfinite(resampled)]
+    if known.size == resampled.size or not not_reached_is_large:
+        return float(known.std(ddof=1)) if known.size > 1 else None
+    low, high = _quantiles(resampled, True, _QUARTILES)
+    return (high - low) / (2 * NormalDist().inv_cdf(0.75)) if np.isfinite(high) else None
+
+
+def _distance(published: float, simulated: float | None, deviation: float | None) -> float | None:
+    if simulated is None or deviation is None:
+        return None
+    away = published - simulated
+    if deviation > 0:
+        return away / deviation
+    return math.copysign(math.inf, away) if away else 0.0
+
+
+def published_factor(row: Row, figure: Published) -> float:
+    """What turns the computed value of `row` into the unit of `figure`; NaN for a count of unknown patients.
+
+    Raises
+    ------
+    TextError, UnitError
+    """
     word = figure.unit.partition(" (")[0]  # a remark may follow in brackets
     ours = read_unit(row.unit)
     if word in _COUNTS and ours.same(read_unit("1")):
@@ -302,7 +360,7 @@ def check_units(mapped: Mapped, published: Iterable[Published]) -> None:
     for figure in published:
         if figure.target in by_target:
             try:
-                _factor(by_target[figure.target], figure)
+                published_factor(by_target[figure.target], figure)
             except UnitError as error:
                 raise TextError(str(error), where=by_target[figure.target].where) from error
 
