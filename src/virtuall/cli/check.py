@@ -149,6 +149,8 @@ def _unfollowed(shelf: Shelf) -> list[VirtuallError]:
 
 def readers(library: list[Path]) -> Mapping[str, Checker]:
     """The reader of every kind of text beside equations and their numbers, by pattern of the file."""
+    from virtuall.analysis.explore_text import SHIPPED as EXPLORATIONS
+    from virtuall.analysis.explore_text import read_exploration
     from virtuall.calibrate.anchors import ANCHORS, read_anchors
     from virtuall.calibrate.budget import BUDGET, read_budget
     from virtuall.calibrate.stamp import STAMP, what_changed
@@ -173,6 +175,7 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
         "trials/*/published.csv": read_published,
         FAMILIES: read_families,
         ADAM: read_adam,
+        EXPLORATIONS: read_exploration,
         ANCHORS: read_anchors,
         BUDGET: lambda path: read_budget(library),
         ENSEMBLE: lambda path: read_ensemble(library),

@@ -23,6 +23,7 @@ def list_names(library: LibraryOption = None, json: JsonOption = False) -> None:
     groups = {
         "protocols": {name: _title(path) for name, path in shelf.protocols.items()},
         "cohorts": {name: _title(path) for name, path in shelf.cohorts.items()},
+        "explorations": {path.stem: _title(path) for path in shelf.matching("explorations/*.toml").values()},
         "trials": {name: _title(path) for name, path in shelf.trials.items()},
         "therapies": _folders(shelf, "therapies"),
         "toxicities": _folders(shelf, "toxicities"),
