@@ -15,7 +15,7 @@ from virtuall.core.errors import InputError
     [
         # SAS, PROC SEQDESIGN, method=errfuncobf, two-sided 0.05 (as quoted by gsDesign's vignette SeqDesignSurvival)
         ("obrien-fleming", [0.25, 0.5, 0.75, 1], [4.33263, 2.96333, 2.35902, 2.01409], 3e-4),
-        # as in the tables of Lan and DeMets' program, two-sided 0.05: recalled, not read; another integral agrees (below)
+        # as in the tables of Lan and DeMets' program, two-sided 0.05: recalled, not read
         ("obrien-fleming", [0.2, 0.4, 0.6, 0.8, 1], [4.8769, 3.3569, 2.6803, 2.2898, 2.0310], 2e-4),
         ("obrien-fleming", [0.5, 1], [2.9626, 1.9686], 1e-4),
         ("pocock", [0.2, 0.4, 0.6, 0.8, 1], [2.4380, 2.4268, 2.4101, 2.3966, 2.3859], 2e-4),

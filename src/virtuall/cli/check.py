@@ -154,8 +154,8 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
     from virtuall.calibrate.anchors import ANCHORS, read_anchors
     from virtuall.calibrate.budget import BUDGET, read_budget
     from virtuall.calibrate.stamp import STAMP, what_changed
-    from virtuall.population.ensemble import ENSEMBLE, read_ensemble
     from virtuall.export.adam_text import ADAM, read_adam
+    from virtuall.population.ensemble import ENSEMBLE, read_ensemble
     from virtuall.report.explain import CHECKERS as SHEETS
     from virtuall.report.patient_panels import PANELS, read_panels
     from virtuall.simulation.checkers import checkers

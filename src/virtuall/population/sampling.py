@@ -104,7 +104,8 @@ def draw(
     columns |= {each: np.full(len(ids), value.value) for each, value in text.parameters.items()}
     columns |= own.columns
     units = {each: random.unit for each, random in randoms.items()}
-    units |= {each: value.unit for each, value in text.parameters.items()} | own.units
+    units |= {each: value.unit for each, value in text.parameters.items()}
+    units |= own.units
     return Population(name, int(seed), ids, columns, units, lots)
 
 
