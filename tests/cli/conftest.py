@@ -44,14 +44,25 @@ class SmallClinic:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.parameters: list[str] = []
         self.interrupt: dict[int, BaseException] = {}
 
-    def sample(self, cohort: str, n: int, seed: int, library: Any = (), *, first: int = 0) -> Any:
+    def sample(
+        self,
+        cohort: str,
+        n: int,
+        seed: int,
+        library: Any = (),
+        *,
+        first: int = 0,
+        parameters: str = "calibrated",
+    ) -> Any:
+        self.parameters.append(parameters)
         columns = {"age": np.full(n, 40.0)}
         return SimpleNamespace(ids=np.arange(first, first + n), cohort=cohort, seed=seed, columns=columns)
 
     def load_protocol(self, name: str, library: Any = (), *, scales: Any = (), as_of: Any = None) -> Any:
-        said = {"scales": tuple(scales), "as_of": as_of, "main_products": frozenset()}
+        said = {"scales": tuple(scales), "as_of": as_of, "main_products": frozenset(), "given_products": (), "legs": ()}
         return SimpleNamespace(name=name, title="A protocol", follow_up=10.0, **said)
 
     def simulate(self, patients: Any, protocol: Any, *, days: Any = None, processes: int = 1) -> Any:

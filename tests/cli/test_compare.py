@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import virtuall as va
+from virtuall.core.errors import InputError
+from virtuall.population.ensemble import read_ensemble
+from virtuall.trial.comparison_run import choose_sets
 
 PROTOCOL, OTHER, COHORT = "blinatumomab/relapsed", "chemotherapy/salvage", "adult_relapsed"
 REGIMEN = "therapies/blinatumomab/regimens/relapsed.toml"
@@ -53,7 +56,68 @@ def test_the_table_is_for_people(call) -> None:
     done = call(*words())
     assert done.code == 0, done.err
     assert "12 pairs of 12 patients" in done.out and "A - B (95 %)" in done.out
-    assert "uncertainty of the model's parameters is not in them yet" in done.out
+    assert "uncertainty of the model's parameters is not in them" in done.out
+    assert "The library has no ensemble of calibrated parameter sets" in done.out
+
+
+@pytest.fixture
+def ensemble(tmp_path: Path) -> Path:
+    """A folder with an ensemble of ten sets."""
+    (tmp_path / "sets" / "calibration").mkdir(parents=True)
+    lines = ["growth_median,unfit.p", *(f"{0.05 + 0.02 * k:g},{0.1 + 0.08 * k:g}" for k in range(10))]
+    (tmp_path / "sets" / "calibration" / "ensemble.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "sets"
+
+
+def test_pairs_are_spread_over_the_sets_of_the_ensemble(call, ensemble: Path, monkeypatch) -> None:
+    import virtuall.population as population
+
+    drawn, sample = [], population.sample
+    monkeypatch.setattr(population, "sample", lambda *a, **k: drawn.append(sample(*a, **k)) or drawn[-1])
+    done = call(*words(PROTOCOL, OTHER, "--library", ensemble, "--sets", 3, "--json"))
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["sets"] == 3 and any("3 calibrated parameter sets, 4 pairs each" in note for note in found["notes"])
+    row = next(each for each in found["rows"] if each["name"] == "days alive of 60")
+    assert row["low_with_parameters"] < row["low"] <= row["difference"] <= row["high"] < row["high_with_parameters"]
+    a, b = drawn[-2:]  # those before are looked at only
+    growth = a.columns["growth_median"]
+    assert len(set(growth)) == 3 and set(growth[:3]) == set(growth[3:6])
+    assert all((a.columns[name] == b.columns[name]).all() for name in a.columns)
+    held = read_ensemble([ensemble])
+    pairs = zip(growth, held.values[choose_sets([held, held], 12, 3, 3), 0], strict=True)
+    assert all(one == other for one, other in pairs)
+
+
+def test_which_sets_are_taken(ensemble: Path) -> None:
+    held = read_ensemble([ensemble])
+    eight, three = (choose_sets([held, held], 100, 3, sets) for sets in (None, 3))
+    assert len(set(eight)) == 8 and set(three) <= set(eight)
+    assert set(choose_sets([held, held], 100, 4, 3)) != set(three)
+    assert len(set(choose_sets([held, held], 12, 3, None))) == 6 and choose_sets([held, held], 3, 3, None) is None
+    assert choose_sets([held, held], 100, 3, 0) is None and choose_sets([None, held], 100, 3, None) is None
+
+
+@pytest.mark.parametrize(("sets", "said"), [(1, "at least 2"), (11, "at most 10"), (7, "at least 14")])
+def test_sets_that_cannot_be_had(ensemble: Path, sets: int, said: str) -> None:
+    held = read_ensemble([ensemble])
+    with pytest.raises(InputError, match=said):
+        choose_sets([held, held], 12, 3, sets)
+    with pytest.raises(InputError, match="at least 2" if sets == 1 else "no calibrated parameter sets"):
+        choose_sets([None, None], 12, 3, sets)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--sets", -1), "0 or more"),
+        (("--parameters", "shiped"), "did you mean 'shipped'"),
+        (("--sets", 3, "--parameters", "shipped"), "no calibrated parameter sets"),
+    ],
+)
+def test_options_of_parameters_that_are_not_possible(call, ensemble: Path, more: tuple[object, ...], said: str) -> None:
+    done = call(*words(PROTOCOL, OTHER, "--library", ensemble, *more))
+    assert done.code == 2 and said in done.err and done.out == ""
 
 
 def test_nothing_to_compare(call, tmp_path: Path, library: Path) -> None:
@@ -88,7 +152,9 @@ def test_an_age_outside_a_label_is_refused_unless_asked_for(call) -> None:
     assert done.code == 2 and "age" in done.err
     done = call(*words("tisagenlecleucel/relapsed", OTHER, "--off-label", "--json", n=4))
     assert done.code == 0, done.err
-    assert json.loads(done.out)["pairs"] == 4
+    found = json.loads(done.out)
+    assert found["pairs"] == 4 and any("age of" in each and "25 yr" in each for each in found["outside"])
+    assert done.err.count(found["outside"][0]) == 1
 
 
 def test_a_cohort_that_lacks_a_covariate(call, library: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from virtuall.cli.main import main
+from virtuall.cli.stored import stored_result
 from virtuall.store import read, read_manifest
 from virtuall.store.atomic import checksum
 
@@ -33,6 +34,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(whole: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     return Path(shutil.copytree(whole, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("parameters", ["calibrated", "shipped"])
+def test_a_stored_result_has_the_patients_of_its_parameters(call, tmp_path: Path, parameters: str) -> None:
+    (tmp_path / "sets" / "calibration").mkdir(parents=True)
+    (tmp_path / "sets" / "calibration" / "ensemble.csv").write_text("growth_median\n0.07\n0.09\n0.2\n")
+    more = ("--parameters", parameters, "--library", tmp_path / "sets", "--out", tmp_path / "out")
+    assert call("run", PROTOCOL, "--cohort", COHORT, "-n", 2, "--seed", 5, "--days", 5, *more).code == 0
+    held = stored_result(tmp_path / "out", [tmp_path / "sets"]).patients.columns
+    assert set(held.get("growth_median", ())) == ({0.09} if parameters == "calibrated" else set())
+    assert call("replay", tmp_path / "out", "--library", tmp_path / "sets").code == 0
 
 
 def rewrite(folder: Path, **settings: object) -> None:

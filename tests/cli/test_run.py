@@ -84,6 +84,28 @@ def test_a_run_of_other_settings_is_not_resumed(call, clinic, tmp_path) -> None:
     assert done.code == 2 and "another run" in done.err
 
 
+def test_the_parameters_belong_to_the_result(call, clinic, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(run_module, "CHUNK", 2)
+    clinic.interrupt = {2: KeyboardInterrupt()}
+    call(*words(tmp_path / "out", 5, "--parameters", "shipped"))
+    assert clinic.parameters[-1] == "shipped"
+    assert read_manifest(tmp_path / "out").run.settings["parameters"] == "shipped"
+    done = call(*words(tmp_path / "out", 5, "--resume"))
+    assert done.code == 2 and "another run" in done.err
+    done = call(*words(tmp_path / "out", 5, "--resume", "--parameters", "shipped", "--json"))
+    assert done.code == 0 and json.loads(done.out)["parameters"] == "shipped"
+    assert json.loads(call("patient", tmp_path / "out", 0, "--json").out)["parameters"] == "shipped"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("run", PROTOCOL, "--cohort", COHORT, "-n", 2, "--out", "x"), ("patient", PROTOCOL, 1), ("trial", "tower")],
+)
+def test_parameters_that_do_not_exist(call, clinic, command) -> None:
+    done = call(*command, "--parameters", "shiped")
+    assert done.code == 2 and "did you mean 'shipped'" in done.err and clinic.calls == 0
+
+
 def test_finished_chunks_outlive_an_error(call, clinic, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(run_module, "CHUNK", 2)
     clinic.interrupt = {3: StoreError("the disk is full")}

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.calibrate.budget import Block, Fitted, calibrate_targets, usable_rows
+from virtuall.calibrate.texts_read import texts_read
 from virtuall.core.errors import StoreError
 from virtuall.store.atomic import checksum, replace_file
 from virtuall.trial.design import load_design
@@ -98,10 +99,11 @@ def evaluate(
     Raises
     ------
     StoreError
-        When the folder holds batches of other points.
+        When the folder holds batches of other points, or of other texts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     targets = block_targets(block, library)
+    texts = sorted(texts_read(block.trials, library).items())
     done: list[Points] = []
     for first in range(0, len(places), BATCH):
         these = slice(first, first + BATCH)
@@ -109,7 +111,7 @@ def evaluate(
         numbers = {address: values[these] for address, values in (given or {}).items()}
         for column, entry in enumerate(fitted):
             numbers |= entry.values(places[these, column])
-        what = repr((block, [each.name for each in fitted], seed, sorted(numbers))).encode()
+        what = repr((block, [each.name for each in fitted], seed, sorted(numbers), texts)).encode()
         asked = checksum(what + own.tobytes() + b"".join(numbers[name].tobytes() for name in sorted(numbers)))
         path = folder / f"batch_{first // BATCH:03d}.npz"
         found = _read(path, asked)

@@ -23,6 +23,18 @@ SeedOption = Annotated[int, typer.Option("--seed", metavar="S", help="Another se
 ProcessesOption = Annotated[
     int, typer.Option("--processes", metavar="P", help="How many processes; the results do not depend on it.")
 ]
+ParametersOption = Annotated[
+    str, typer.Option("--parameters", metavar="NAME", help="calibrated: by the ensemble; shipped: as in the texts.")
+]
+
+
+def check_parameters(name: str) -> None:
+    """Refuse what is neither calibrated nor shipped. Raises InputError."""
+    from virtuall.core.errors import InputError
+    from virtuall.population.ensemble import SOURCES
+
+    if name not in SOURCES:
+        raise InputError("no such parameters", given=name, allowed=SOURCES)
 
 
 def check_least(name: str, value: int, least: int) -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from virtuall.cli.domain import found_outside, say_outside
 from virtuall.cli.label import OffLabelOption, refuse_ages_off_label
-from virtuall.cli.options import JsonOption, LibraryOption, SeedOption, check_least, check_positive
+from virtuall.cli.options import (
+    JsonOption,
+    LibraryOption,
+    ParametersOption,
+    SeedOption,
+    check_least,
+    check_parameters,
+    check_positive,
+)
 from virtuall.cli.output import NOTICE, frame_rows, print_json, write_text
 from virtuall.core.errors import InputError, StoreError
 
@@ -26,6 +36,7 @@ class One:
     events: pd.DataFrame
     signals: xr.Dataset | None
     facts: dict[str, str]
+    outside: Sequence[str] = ()
 
 
 def patient(
@@ -37,14 +48,16 @@ def patient(
     days: Annotated[float | None, typer.Option(metavar="D", help="With a protocol: how long to simulate.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write the page and the figure.")] = None,
     off_label: OffLabelOption = False,
+    parameters: ParametersOption = "calibrated",
     library: LibraryOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell one patient's story.
 
     From a result folder, or simulated afresh under a protocol. The page and the figure are written into
-    --out, or else into the result folder.
+    --out, or else into the result folder. A patient of a result has the parameters of that result.
     """
+    check_parameters(parameters)
     chosen = _chosen(number, id_)
     is_result = (Path(where) / "manifest.json").is_file()
     if is_result:
@@ -52,7 +65,7 @@ def patient(
     elif cohort is None and Path(where).is_dir():
         raise StoreError("not a result folder: it has no manifest.json", where=where)
     else:
-        one = _simulated(where, cohort, seed, chosen, days, library or [], off_label)
+        one = _simulated(where, cohort, seed, chosen, days, library or [], off_label, parameters)
     from virtuall.report.patient_story import patient_story
 
     sentences = patient_story(one.outcome, one.events)
@@ -60,7 +73,7 @@ def patient(
     files = _drawn(one, sentences, chosen, out, folder, library or [])
     if json:
         about = {"patient": chosen, **one.facts, "story": sentences, "outcome": one.outcome}
-        print_json(about | {"events": frame_rows(one.events), "files": files, "notice": NOTICE})
+        print_json(about | {"events": frame_rows(one.events), "files": files, "outside": one.outside, "notice": NOTICE})
         return
     print("\n".join(sentences))
     print(f"\nThe page and the figure: {', '.join(files)}" if files else "\n--out DIR draws the figure too.")
@@ -91,7 +104,8 @@ def _stored(folder: Path, chosen: int) -> One:
         outcome=_row(stored.outcomes[ids == chosen]),
         events=stored.events[stored.events["patient"] == chosen],
         signals=None if signals is None else signals.sel(patient=chosen),
-        facts={"protocol": run.protocol, "cohort": run.cohort, "seed": str(run.seed)},
+        facts={"protocol": run.protocol, "cohort": run.cohort, "seed": str(run.seed)}
+        | ({"parameters": str(run.settings["parameters"])} if "parameters" in run.settings else {}),
     )
 
 
@@ -103,6 +117,7 @@ def _simulated(
     days: float | None,
     library: list[Path],
     off_label: bool,
+    parameters: str,
 ) -> One:
     check_least("the seed", seed, 0)
     check_positive("the days", days)
@@ -121,13 +136,15 @@ def _simulated(
     text = load_protocol(protocol, library=library)
     if not off_label:
         refuse_ages_off_label(shelf, text, cohort, 1, seed, None, library, first=chosen)
-    patients = sample(cohort, 1, seed, library=library, first=chosen)
+    outside = say_outside(found_outside(cohort, 1, seed, text, library, parameters, first=chosen))
+    patients = sample(cohort, 1, seed, library=library, first=chosen, parameters=parameters)
     result = simulate(patients, text, days=days)
     return One(
         outcome=_row(result.outcomes),
         events=result.events,
         signals=result.signals.isel(patient=0),
-        facts={"protocol": protocol, "cohort": cohort, "seed": str(seed)},
+        facts={"protocol": protocol, "cohort": cohort, "seed": str(seed), "parameters": parameters},
+        outside=outside,
     )
 
 

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from virtuall.cli.domain import found_outside, say_outside
 from virtuall.cli.label import OffLabelOption, day_of_rules, refuse_ages_off_label
 from virtuall.cli.options import (
     AsOfOption,
     JsonOption,
     LibraryOption,
+    ParametersOption,
     ProcessesOption,
     SeedOption,
     check_least,
+    check_parameters,
     check_positive,
 )
 from virtuall.cli.output import NOTICE, frame_rows, print_json, remark
@@ -40,6 +43,8 @@ ScaleOption = Annotated[
 # What a patient takes in memory beside the recorded signals: state, parameters, chart, the copies on the way.
 _BYTES_OF_PATIENT = 60_000
 _BYTES_OF_VALUE = 8
+# The setting of a stored run that says where its patients' numbers come from.
+PARAMETERS = "parameters"
 # More signals than are recorded when nothing is said: the estimate is an upper one.
 _SIGNALS = 20
 
@@ -70,6 +75,7 @@ def run(
     as_of: AsOfOption = None,
     off_label: OffLabelOption = False,
     scale: ScaleOption = None,
+    parameters: ParametersOption = "calibrated",
     rules: Annotated[bool, typer.Option("--rules", help="Say which rules were followed, and by how many.")] = False,
     library: LibraryOption = None,
     json: JsonOption = False,
@@ -82,6 +88,7 @@ def run(
     check_least("the seed", seed, 0)
     check_least("the processes", processes, 1)
     check_positive("the days", days)
+    check_parameters(parameters)
     from virtuall.cli.library import open_library
 
     shelf = open_library(library)
@@ -96,7 +103,8 @@ def run(
     from virtuall.store import create
     from virtuall.store import resume as resume_run
 
-    run = describe(shelf, text, cohort, n, seed, days)
+    outside = say_outside(found_outside(cohort, n, seed, text, library or [], parameters))
+    run = describe(shelf, text, cohort, n, seed, days, parameters)
     if resume:
         numbers: Sequence[int] = resume_run(out, run)
     else:
@@ -106,7 +114,7 @@ def run(
     followed = _followed(out, text) if rules else None
     if json:
         counted = {} if followed is None else {"rules": frame_rows(followed)}
-        print_json(_summary(out, run, tally) | counted)
+        print_json(_summary(out, run, tally) | {"outside": outside} | counted)
         return
     print(_sentences(out, run, tally))
     if followed is not None:
@@ -115,7 +123,9 @@ def run(
         print("\n" + coverage_table(followed), end="")
 
 
-def describe(shelf: Shelf, protocol: Protocol, cohort: str, n: int, seed: int, days: float | None) -> Run:
+def describe(
+    shelf: Shelf, protocol: Protocol, cohort: str, n: int, seed: int, days: float | None, parameters: str
+) -> Run:
     """What decides the content of the result folder."""
     from importlib.metadata import version
 
@@ -133,6 +143,7 @@ def describe(shelf: Shelf, protocol: Protocol, cohort: str, n: int, seed: int, d
             "days": days,
             "scales": list(protocol.scales),
             "as_of": None if protocol.as_of is None else protocol.as_of.isoformat(),
+            PARAMETERS: parameters,
         },
     )
 
@@ -189,7 +200,14 @@ def _run_chunks(
     try:
         for number in numbers:
             ids = run.patients_of(number)
-            patients = sample(run.cohort, len(ids), run.seed, library=library, first=ids.start)
+            patients = sample(
+                run.cohort,
+                len(ids),
+                run.seed,
+                library=library,
+                first=ids.start,
+                parameters=run.settings[PARAMETERS],
+            )
             result = simulate(patients, protocol, days=days, processes=processes)
             write_chunk(out, number, result.outcomes, result.events, result.signals, result.realized)
             _count(tally, result.outcomes)
@@ -232,6 +250,7 @@ def _summary(out: Path, run: Run, tally: Tally) -> dict[str, Any]:
         "protocol": run.protocol,
         "cohort": run.cohort,
         "seed": run.seed,
+        "parameters": run.settings[PARAMETERS],
         "out": str(out),
         "chunks": run.chunk_count,
         "patients": tally.patients,

@@ -27,7 +27,7 @@ def stored_result(folder: Path, library: Sequence[Path] = (), signals: bool = Tr
     """
     import numpy as np
 
-    from virtuall.cli.run import fingerprint
+    from virtuall.cli.run import PARAMETERS, fingerprint
     from virtuall.core.errors import InputError
     from virtuall.model import load_system
     from virtuall.model.shelf import open_shelf
@@ -48,6 +48,7 @@ def stored_result(folder: Path, library: Sequence[Path] = (), signals: bool = Tr
             hint="name the --library it was run with, and use the version that wrote it",
         )
     ids = stored.outcomes["patient"].to_numpy(np.int64)
+    parameters = run.settings.get(PARAMETERS, "shipped")  # a run of before there was a choice
     return Result(
         outcomes=stored.outcomes,
         events=stored.events,
@@ -60,8 +61,9 @@ def stored_result(folder: Path, library: Sequence[Path] = (), signals: bool = Tr
             "protocol": run.protocol,
             "fingerprint": load_system(library).system.fingerprint(),  # of the same texts
             "rtol": WORKING_TOLERANCE,
+            PARAMETERS: parameters,
         },
-        patients=sample(run.cohort, run.n, run.seed, library=library)[ids],
+        patients=sample(run.cohort, run.n, run.seed, library=library, parameters=parameters)[ids],
         protocol=load_protocol(
             run.protocol,
             library=library,

@@ -24,15 +24,18 @@ def comparison_figures(comparison: Comparison) -> list[str]:
     """One figure (SVG) for each group and unit, in the order of the rows."""
     keys = dict.fromkeys((row.group, row.unit) for row in comparison.rows)
     return [
-        difference_figure([row for row in comparison.rows if (row.group, row.unit) == key], _title(*key))
+        difference_figure(
+            [row for row in comparison.rows if (row.group, row.unit) == key], _title(*key), bool(comparison.sets)
+        )
         for key in keys
     ]
 
 
-def difference_figure(rows: Sequence[Row], title: str) -> str:
+def difference_figure(rows: Sequence[Row], title: str, parameters: bool = False) -> str:
     """Draw the differences of some rows of one unit; returns SVG.
 
-    A filled circle tells that the interval leaves out zero, an open square that it holds it, so that color is not
+    A thick bar is the interval from patients; with `parameters` a thin line is that from patients and parameters. A
+    filled circle tells that the widest interval leaves out zero, an open square that it holds it, so that color is not
     needed.
     """
     unit = rows[0].unit
@@ -49,7 +52,7 @@ def difference_figure(rows: Sequence[Row], title: str) -> str:
         panel.spines["left"].set_visible(False)
         panel.set_xlabel(_AXES.get(unit, f"A minus B, {unit}") + "\n← more under B · more under A →")
         panel.set_title(title)
-        _legend(sheet.figure)
+        _legend(sheet.figure, parameters)
     apart = sum(1 for row in rows if _is_apart(row))
     return describe(sheet.svg, f"{title}: {apart} of {len(rows)} paired differences have an interval without zero")
 
@@ -65,6 +68,9 @@ def _row(panel: Axes, row: Row, place: int, scale: float) -> None:
         panel.plot(
             [scale * row.low, scale * row.high], [at, at], color=color, linewidth=4.5, alpha=0.35, solid_capstyle="butt"
         )
+    if np.isfinite(row.low_with_parameters):
+        low, high = row.widest
+        panel.plot([scale * low, scale * high], [at, at], color=color, linewidth=1.4, solid_capstyle="butt")
     panel.plot(
         scale * row.difference,
         at,
@@ -90,21 +96,32 @@ def _row(panel: Axes, row: Row, place: int, scale: float) -> None:
 
 
 def _is_apart(row: Row) -> bool:
-    return row.low > 0 or row.high < 0
+    low, high = row.widest
+    return low > 0 or high < 0
 
 
 def _limits(panel: Axes, rows: Sequence[Row], scale: float) -> None:
-    values = [scale * value for row in rows for value in (row.low, row.high, row.difference) if np.isfinite(value)]
+    values = [
+        scale * value
+        for row in rows
+        for value in (row.low, row.high, *row.widest, row.difference)
+        if np.isfinite(value)
+    ]
     low, high = min([0.0, *values]), max([0.0, *values])
     span = (high - low) or 1.0
     panel.set_xlim(low - 0.05 * span, high + 0.05 * span)
 
 
-def _legend(figure: Figure) -> None:
+def _legend(figure: Figure, parameters: bool) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
         Line2D([], [], color=_APART, marker="o", linewidth=4.5, alpha=0.8, label="95 % interval without zero"),
         Line2D([], [], color=_TOGETHER, marker="s", markerfacecolor="white", linewidth=4.5, label="with zero"),
     ]
+    if parameters:
+        handles += [
+            Line2D([], [], color=FAINT, linewidth=4.5, alpha=0.35, label="patients alone"),
+            Line2D([], [], color=FAINT, linewidth=1.4, label="and parameters"),
+        ]
     figure.legend(handles=handles, loc="outside lower left", ncols=2, columnspacing=1.0, handletextpad=0.5)

@@ -8,22 +8,27 @@ from collections.abc import Sequence
 from virtuall.report.words import number_words
 from virtuall.trial.comparison import SHARE, Comparison, Row, Side
 
-_HEAD = ("", "unit", "A", "B", "A - B (95 %)", "only A", "only B", "better")
+_HEAD: tuple[str, ...] = ("", "unit", "A", "B", "A - B (95 %)", "only A", "only B", "better")
+_WITH = "and parameters"
 
 
 def comparison_table(comparison: Comparison) -> str:
     """Rows as aligned columns under their groups, and what a reader must know."""
     cells = [row_cells(row) for row in comparison.rows]
-    lengths = [max(len(line[column]) for line in [_HEAD, *cells]) for column in range(len(_HEAD))]
+    head = _HEAD
+    if comparison.sets:
+        head = (*head[:5], _WITH, *head[5:])
+        cells = [(*line[:5], wider_words(row), *line[5:]) for row, line in zip(comparison.rows, cells, strict=True)]
+    lengths = [max(len(line[column]) for line in [head, *cells]) for column in range(len(head))]
     text = [f"A: {side_words(comparison.a)}", f"B: {side_words(comparison.b)}", size_words(comparison), ""]
-    text += [_line(_HEAD, lengths), _line(["─" * length for length in lengths], lengths)]
+    text += [_line(head, lengths), _line(["─" * length for length in lengths], lengths)]
     group = ""
     for row, line in zip(comparison.rows, cells, strict=True):
         if row.group != group:
             text += [""] if group else []
             group = row.group
         text.append(_line(line, lengths))
-    text += ["", *reading_words(), *comparison.notes]
+    text += ["", *reading_words(comparison), *comparison.notes]
     if comparison.changed:
         text.append(changed_words(comparison.changed))
     return "\n".join(text)
@@ -43,12 +48,18 @@ def size_words(comparison: Comparison) -> str:
     )
 
 
-def reading_words() -> tuple[str, ...]:
+def reading_words(comparison: Comparison) -> tuple[str, ...]:
     """How the columns are read."""
-    return (
+    words = (
         "only A, only B: patients in whom it came true under that one only; for means, patients with more of it "
         "under that one.",
         "better: which is better for the patient, more of it or less.",
+    )
+    if not comparison.sets:
+        return words
+    return (
+        f"A - B: with the interval from patients alone; {_WITH}: the interval from patients and parameters together.",
+        *words,
     )
 
 
@@ -79,6 +90,15 @@ def difference_words(row: Row) -> str:
     if math.isnan(low):
         return _signed(value)
     return f"{_signed(value)} ({_signed(low)} to {_signed(high)})"
+
+
+def wider_words(row: Row) -> str:
+    """The interval from patients and parameters, a dash where it is not known."""
+    if math.isnan(row.low_with_parameters):
+        return "–"
+    scale = 100.0 if row.unit == SHARE else 1.0
+    low, high = (scale * each for each in (row.low_with_parameters, row.high_with_parameters))
+    return f"{_signed(low)} to {_signed(high)}"
 
 
 def _signed(value: float) -> str:

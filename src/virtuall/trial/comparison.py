@@ -14,7 +14,7 @@ from virtuall.core.errors import InputError
 from virtuall.core.records import CARE, GRADE, OVER
 from virtuall.trial.care_response import CareResponse, first_severe_doses, responded_to_care
 from virtuall.trial.episodes import with_episodes
-from virtuall.trial.paired import Interval, mean_differences, share_difference
+from virtuall.trial.paired import UNKNOWN, Interval, Spread, mean_differences, share_difference, with_parameters
 from virtuall.trial.reporting import ComparisonText
 
 if TYPE_CHECKING:
@@ -41,13 +41,17 @@ class Row:
     a, b : float
         Share or mean under each.
     difference, low, high : float
-        A minus B, with its 95 % interval.
+        A minus B, with its 95 % interval from patients alone.
     only_a, only_b : int
         Shares: patients in whom it came true under that one only. Means: patients with more of it under that one.
     better : str
         Whether "more" or "less" is better for the patient; empty where neither can be said.
     pairs : int
         Patients whose outcome is known under both.
+    low_with_parameters, high_with_parameters : float
+        The 95 % interval from patients and parameters; NaN without parameter sets.
+    between_sets : float
+        Standard deviation of the difference between parameter sets, luck taken out; NaN without them.
     """
 
     group: str
@@ -62,6 +66,16 @@ class Row:
     only_b: int
     better: Better
     pairs: int
+    low_with_parameters: float = np.nan
+    high_with_parameters: float = np.nan
+    between_sets: float = np.nan
+
+    @property
+    def widest(self) -> tuple[float, float]:
+        """The bounds that hold most: of patients and parameters where there are some, else of patients."""
+        if np.isfinite(self.low_with_parameters):
+            return self.low_with_parameters, self.high_with_parameters
+        return self.low, self.high
 
     @property
     def better_a(self) -> int | None:
@@ -104,6 +118,10 @@ class Comparison:
         Names of the texts that B has otherwise than A.
     notes : tuple of str
         What a reader must know.
+    sets : int
+        How many parameter sets the pairs are spread over; 0 when all have the same parameters.
+    outside : tuple of str
+        What of it no calibrated trial covers.
     """
 
     a: Side
@@ -116,6 +134,8 @@ class Comparison:
     rows: tuple[Row, ...]
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    sets: int = 0
+    outside: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The comparison with the keys promised for ``--json``."""
@@ -143,6 +163,7 @@ def compare_results(
     answer: CareResponse | None = None,
     changed: Sequence[str] = (),
     more: Sequence[str] = (),
+    sets: NDArray[np.int64] | None = None,
 ) -> Comparison:
     """Compare two results of the same patients; pure.
 
@@ -158,6 +179,8 @@ def compare_results(
         The response to a drug of care that is asked of those who got it under A, or else under B.
     changed, more : sequence of str
         Names of the texts that differ, and further notes: they are passed on.
+    sets : int64[N], optional
+        The parameter set of each patient, the same in both.
 
     Raises
     ------
@@ -177,7 +200,7 @@ def compare_results(
         raise InputError("too few patients were simulated to the end under both", given=int(np.count_nonzero(sound)))
     under_a, under_b = (_Charted(each, ids[sound], sound, days) for each in (a, b))
     measures = [*_measures(under_a, under_b, text), *_answers(under_a, under_b, answer)]
-    rows = _rows(measures, a.patients.seed)
+    rows = _rows(measures, a.patients.seed, None if sets is None else sets[sound])
     failed = [int(np.count_nonzero(each.status)) for each in (a, b)]
     return Comparison(
         Side(a.protocol.name, a.protocol.title, failed[0]),
@@ -189,7 +212,8 @@ def compare_results(
         float(days),
         rows,
         tuple(changed),
-        (*_notes(a, b, rows, int(np.count_nonzero(sound))), *more),
+        (*_notes(a, b, rows, int(np.count_nonzero(sound)), sets), *more),
+        0 if sets is None else len(np.unique(sets)),
     )
 
 
@@ -375,18 +399,21 @@ def _toxicities(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure
     return found
 
 
-def _rows(measures: Sequence[_Measure], seed: int) -> tuple[Row, ...]:
+def _rows(measures: Sequence[_Measure], seed: int, sets: NDArray[np.int64] | None) -> tuple[Row, ...]:
     means = [each for each in measures if each.unit != SHARE]
     differences = np.stack([each.a - each.b for each in means], axis=1)
     intervals = dict(zip((id(each) for each in means), mean_differences(differences, seed), strict=True))
-    return tuple(_row(each, intervals.get(id(each))) for each in measures)
+    return tuple(_row(each, intervals.get(id(each)), sets) for each in measures)
 
 
-def _row(measure: _Measure, interval: Interval | None) -> Row:
+def _row(measure: _Measure, interval: Interval | None, sets: NDArray[np.int64] | None) -> Row:
     known = np.isfinite(measure.a) & np.isfinite(measure.b)
     a, b = measure.a[known], measure.b[known]
     if interval is None:
         interval = share_difference(a > 0, b > 0)
+    spread = UNKNOWN if sets is None else with_parameters(measure.a - measure.b, sets, interval)
+    if measure.unit == SHARE:
+        spread = Spread(max(spread.low, -1.0), min(spread.high, 1.0), spread.between)
     return Row(
         measure.group,
         measure.name,
@@ -398,13 +425,13 @@ def _row(measure: _Measure, interval: Interval | None) -> Row:
         int(np.count_nonzero(b > a)),
         measure.better,
         int(a.size),
+        *spread,
     )
 
 
-def _notes(a: Result, b: Result, rows: Sequence[Row], pairs: int) -> tuple[str, ...]:
+def _notes(a: Result, b: Result, rows: Sequence[Row], pairs: int, sets: NDArray[np.int64] | None) -> tuple[str, ...]:
     said = [
-        "The same patients with the same luck under both. The intervals are of differences between patients only: "
-        "the uncertainty of the model's parameters is not in them yet.",
+        "The same patients with the same luck under both. " + _parameter_words(sets),
         "Response and relapse are those of the protocol itself; deaths, events, transplant and care are counted over "
         "the whole follow-up, later lines included.",
         "Causes of death compete: who is kept from dying of one may die of another.",
@@ -423,3 +450,18 @@ def _notes(a: Result, b: Result, rows: Sequence[Row], pairs: int) -> tuple[str, 
     if fewer:
         said.append(f"Not known for every patient: {', '.join(fewer)}.")
     return tuple(said)
+
+
+def _parameter_words(sets: NDArray[np.int64] | None) -> str:
+    if sets is None:
+        return (
+            "The intervals are of differences between patients only: "
+            "the uncertainty of the model's parameters is not in them."
+        )
+    sizes = np.unique(sets, return_counts=True)[1]
+    least, most = sizes.min(), sizes.max()
+    return (
+        f"They are spread over {len(sizes)} calibrated parameter sets, {least}{f' or {most}' if most > least else ''} "
+        "pairs each, the same set for a patient under both. One interval is of patients alone, one of patients and "
+        "parameters."
+    )

@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from virtuall.core.errors import InputError
+from virtuall.core.random import uniform
 from virtuall.model.shelf import Shelf, open_shelf
+from virtuall.population.ensemble import Ensemble, read_ensemble
 from virtuall.trial.care_response import care_response
 from virtuall.trial.comparison import Comparison, compare_results
 from virtuall.trial.reporting import comparison_text
 
 Library = Sequence[Path | str]
+# Parameter sets when nothing is said, fewer where the pairs would not do.
+SETS = 8
+_LEAST_PAIRS = 2  # of a set, for a variance
 
 
 def compare(
@@ -31,6 +37,8 @@ def compare(
     library_b: Library = (),
     as_of: datetime.date | None = None,
     as_of_b: datetime.date | None = None,
+    sets: int | None = None,
+    parameters: str = "calibrated",
 ) -> Comparison:
     """The same virtual patients under protocol `a` and under protocol `b`.
 
@@ -52,6 +60,11 @@ def compare(
         Folders laid over these for `b` only: a changed rule.
     as_of, as_of_b : date, optional
         The day of the rules, for both and for `b` only; by default the rules of now.
+    sets : int, optional
+        Parameter sets of the ensemble, at least 2, over which the `n` pairs are spread; both sides have the same ones.
+        0: all patients have the medians. By default 8 (fewer of few pairs) where the library has an ensemble.
+    parameters : "calibrated" or "shipped"
+        "shipped": the numbers of the texts, no ensemble.
 
     Raises
     ------
@@ -83,7 +96,12 @@ def compare(
         load_protocol(b, library=over_b, as_of=days_of_rules[1]),
     )
     horizon = min(each.follow_up for each in protocols) if days is None else float(days)
-    people = [sample(cohort, n, seed, library=each) for each in (library, over_b)]
+    ensembles = [read_ensemble(each) if parameters == "calibrated" else None for each in (library, over_b)]
+    which = choose_sets(ensembles, n, seed, sets)
+    people = [
+        sample(cohort, n, seed, library=each, numbers=_numbers(ensemble, which), parameters=parameters)
+        for each, ensemble in zip((library, over_b), ensembles, strict=True)
+    ]
     results = [
         simulate(patients, protocol, days=horizon, record=(), chart="key", processes=processes)
         for patients, protocol in zip(people, protocols, strict=True)
@@ -94,8 +112,53 @@ def compare(
         text=comparison_text(over_b),
         answer=care_response(over_b),
         changed=changed,
-        more=_differences(*people),
+        more=(*_why_no_sets(which, ensembles, parameters), *_differences(*people)),
+        sets=which,
     )
+
+
+def choose_sets(ensembles: Sequence[Ensemble | None], n: int, seed: int, sets: int | None) -> NDArray[np.int64] | None:
+    """The parameter set of each of `n` pairs, in turn; None for one set of numbers in all.
+
+    Which sets of the ensemble are taken is told by the seed; fewer sets are the first of more.
+
+    Raises
+    ------
+    InputError
+        When so many sets are not to be had, or the pairs are too few for them.
+    """
+    held = min(0 if each is None else len(each) for each in ensembles)
+    if sets is None:
+        sets = min(SETS, held, n // _LEAST_PAIRS)
+        sets = sets if sets > 1 else 0
+    if sets == 0:
+        return None
+    if sets < 2:
+        raise InputError("parameter sets are at least 2, or 0 for none", given=sets)
+    if held == 0:
+        raise InputError("no calibrated parameter sets to take from", given=sets, hint="0 for none")
+    if sets > held:
+        raise InputError("the ensemble has fewer parameter sets", given=sets, hint=f"at most {held}")
+    if n < _LEAST_PAIRS * sets:
+        raise InputError("too few patients for so many parameter sets", given=n, hint=f"at least {_LEAST_PAIRS * sets}")
+    order = np.argsort(uniform(seed, "parameter set of a comparison", np.arange(held)), kind="stable")
+    return np.asarray(order[:sets][np.arange(n) % sets], np.int64)
+
+
+def _numbers(ensemble: Ensemble | None, which: NDArray[np.int64] | None) -> dict[str, NDArray[np.float64]]:
+    return {} if ensemble is None or which is None else dict(ensemble.of_sets(which))
+
+
+def _why_no_sets(
+    which: NDArray[np.int64] | None, ensembles: Sequence[Ensemble | None], parameters: str
+) -> tuple[str, ...]:
+    if which is not None:
+        return ()
+    if parameters != "calibrated":
+        return ("All patients have the parameters of the texts as they are.",)
+    if None in ensembles:
+        return ("The library has no ensemble of calibrated parameter sets: parameter uncertainty is not included.",)
+    return ("All patients have the median of the calibrated parameter sets.",)
 
 
 def changed_texts(a: Shelf, b: Shelf) -> tuple[str, ...]:

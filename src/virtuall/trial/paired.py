@@ -73,6 +73,63 @@ def mean_differences(differences: Floats, seed: int) -> list[Interval]:
     return [_bca(differences[known[:, column], column], drawn[:, column]) for column in range(differences.shape[1])]
 
 
+class Spread(NamedTuple):
+    """The interval of patients and parameters together, and how much parameter sets differ beyond luck."""
+
+    low: float
+    high: float
+    between: float
+
+
+UNKNOWN = Spread(np.nan, np.nan, np.nan)
+
+
+def with_parameters(differences: Floats, sets: NDArray[np.int64], patients: Interval) -> Spread:
+    """Widen the interval of patients by what is not known of the parameters.
+
+    By the law of total variance: between-set variance of the difference, added to the variance within the sets. With
+    ``D[k]`` the mean difference of the ``m[k]`` pairs of set k, of K sets, and ``s[k]`` their standard deviation::
+
+        B    = max(0, variance of D[k] - mean of s[k]**2 / m[k])
+        side = t / z * sqrt(h**2 + z**2 * (1 + 1 / K) * B)
+
+    The sets share the pairs, so the variance of the ``D[k]`` holds the luck of few pairs each. It is taken out of B
+    (the one-way analysis of variance), since all pairs together have less of it. ``h`` is how far the interval of
+    patients reaches on that side of the difference (z standard errors, where it is symmetric), so its square stands
+    for the mean variance within the sets. ``z`` is the normal and ``t`` Student's quantile of K - 1 degrees of freedom;
+    1 / K is for the mean of the sets itself (Rubin). With few pairs a set B is told badly: of simulated normal
+    differences under 8 sets the interval held the truth in 88 to 99 %.
+
+    Parameters
+    ----------
+    differences : float64[N]
+        Of each pair, NaN where not known.
+    sets : int64[N]
+        The parameter set of each pair.
+    patients : Interval
+        From all pairs.
+
+    Returns
+    -------
+    Spread
+        NaN where fewer than two sets have two known pairs; ``between`` is the square root of B.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    known = np.isfinite(differences)
+    groups = [differences[known & (sets == each)] for each in np.unique(sets)]
+    groups = [each for each in groups if each.size > 1]
+    if len(groups) < 2 or not np.isfinite(patients.low):
+        return UNKNOWN
+    count = len(groups)
+    within = float(np.mean([each.var(ddof=1) / each.size for each in groups]))
+    between = max(0.0, float(np.var([each.mean() for each in groups], ddof=1)) - within)
+    normal, student = float(ndtri(0.975)), float(stdtrit(count - 1, 0.975))
+    sides = (max(patients.value - patients.low, 0.0), max(patients.high - patients.value, 0.0))
+    below, above = (student / normal * np.hypot(side, normal * np.sqrt((1 + 1 / count) * between)) for side in sides)
+    return Spread(float(patients.value - below), float(patients.value + above), float(np.sqrt(between)))
+
+
 def _resampled_means(filled: Floats, known: Flags, seed: int) -> Floats:
     """float64[R, K]: means of the known differences in each resample."""
     n, columns = filled.shape
