@@ -24,7 +24,7 @@ def explored_notes(
         "Few of the combinations were ever given to anyone: between the doses that were studied the model "
         "interpolates, outside of them it extrapolates.",
         "The same patients with the same luck under every candidate. The intervals are of differences between "
-        "patients only: the uncertainty of the model's parameters is not in them yet.",
+        "patients only: they have the median of the calibrated numbers, and what is not known of these is not in it.",
         f"The best of {len(rows)} looks better than it is: it was chosen on these patients. Look at it with another "
         "seed, and at all candidates that are not told apart from it.",
     ]
