@@ -252,7 +252,7 @@ def percentile(values: Floats, share: float) -> Floats:
 def prediction_errors(seen: Observations, simulated: Replicates, seed: int) -> Errors:
     """Where each measured value lies among the simulated ones, as a normal deviate.
 
-    A censored one lies anywhere below its limit: a draw among the simulated values there (Nguyen 2012).
+    A censored one lies anywhere below its limit: a draw among the simulated values there.
     """
     from scipy.special import ndtri
 
