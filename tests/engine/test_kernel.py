@@ -343,8 +343,9 @@ def test_wrong_calls_say_why(kernel: Kernel, clinic_like: System, patients: Pati
         kernel.advance(ens, [0, 1], np.array([6.0, 4.0]))
     with pytest.raises(InputError, match="stop"):
         kernel.advance(ens, [0, 1], np.inf)
-    with pytest.raises(InputError, match="rows"):
-        kernel.advance(ens, [2], 6.0)
+    for outside in (2, -1):
+        with pytest.raises(InputError, match="rows"):
+            kernel.advance(ens, [outside], 6.0)
     with pytest.raises(InputError, match="did you mean 'infusion'"):
         kernel.change(ens, [0], parameters={"infusio": 1.0})
     with pytest.raises(InputError, match="did you mean 'cells'"):

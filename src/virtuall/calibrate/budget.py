@@ -30,7 +30,7 @@ from virtuall.trial.run import read_rows
 Floats = NDArray[np.float64]
 BUDGET = "calibration/budget.toml"
 SCALES = ("log", "logit", "add")
-MOST_FITTED = 34
+MOST_FITTED = 36
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,15 @@ class Block:
         The arms that are simulated; empty: all. Rows of the others cannot be fitted.
     points : int
         Points of a wave.
+    without : tuple of str
+        Rows that do not inform the block, such as those that only set the share of events that a trial reports.
     """
 
     name: str
     trials: tuple[str, ...]
-    arms: tuple[str, ...]
-    points: int
+    arms: tuple[str, ...] = ()
+    points: int = 0
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
     ------
     InputError, TextError, Problems
         When a number is not one of the library, a row is not a scored calibrate row of the block, an endpoint does not
-        exist, or more than 34 entries are fitted.
+        exist, or more than 36 entries are fitted.
     """
     path = open_shelf(library).file(BUDGET)
     model = load_system(library)
@@ -152,6 +155,7 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
                 each.texts("trials"),
                 each.texts("arms", default=()),
                 each.integer("points", low=4, default=points),
+                each.texts("without", default=()),
             )
             for each in text.tables("block")
         )
@@ -271,7 +275,9 @@ def usable_rows(block: Block, library: Sequence[Path | str] = ()) -> list[tuple[
             computed = {target: row for row in table.mapped.rows for target in row.targets}
             for each in table.published:
                 row = computed.get(each.target)
-                if row is None or each.use != "calibrate" or not each.scored or each.mark != "V":
+                if row is None or each.target in block.without:
+                    continue
+                if each.use != "calibrate" or not each.scored or each.mark != "V":
                     continue
                 arms = {group["arm"] for group in (row.group, row.against) if "arm" in group}
                 if not block.arms or (arms and arms <= set(block.arms)):

@@ -152,8 +152,7 @@ def _fit_block(
     candidates = posterior[np.linspace(0, len(posterior) - 1, count).astype(int)]
     lots = np.tile(np.arange(LOTS, dtype=np.int64), count)
     tried = points_at("candidates", np.repeat(candidates, LOTS, axis=0), lots)
-    with np.errstate(invalid="ignore"):
-        rows = np.nanmean(tried.values.reshape(count, LOTS, -1), axis=1)
+    rows = _known_mean(tried.values.reshape(count, LOTS, -1))
     failed = tried.failed.reshape(count, LOTS).mean(axis=1)
     distance = _distance(rows, surrogate, targets_of=[t.figure.target for t in targets], failed=failed)
     best = np.sort(np.argsort(distance, kind="stable")[: budget.members])
@@ -163,6 +162,14 @@ def _fit_block(
     return BlockFit(
         block, fitted, targets, surrogate, posterior, candidates[best], sets, distance, rows[best], evaluated, lost
     )
+
+
+def _known_mean(values: Floats) -> Floats:
+    """Mean over the second axis of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / known.sum(axis=1))
 
 
 def _posterior(surrogate: Surrogate, fitted: Sequence[Fitted], budget: Budget, count: int, seed: int) -> Floats:

@@ -74,6 +74,11 @@ class LogicStep:
     inputs: Rows
     first: int
 
+    @cached_property
+    def columns(self) -> list[Rows]:
+        """The first inputs of all lines, the second, and so on."""
+        return list(np.ascontiguousarray(self.inputs.T))
+
 
 @dataclass(frozen=True)
 class HeldStep:
@@ -209,7 +214,7 @@ class ConditionProgram:
     ) -> Truths:
         values = np.empty((len(self.numbers), len(rows)))
         if seen:
-            values[: len(seen)] = seen
+            np.concatenate(seen, out=values[: len(seen)].reshape(-1))
         for place in self._coded:
             values[place][values[place] < 0] = np.nan
         with np.errstate(invalid="ignore", over="ignore"):
@@ -227,7 +232,7 @@ class ConditionProgram:
                 now = truths[deed.input]
                 truths[deed.row] = remember.held(memory, deed.key, rows, time, now, deed.window)
             else:
-                truths[deed.first : deed.first + len(deed.inputs)] = _join(deed, truths)
+                _join(deed, truths, truths[deed.first : deed.first + len(deed.inputs)])
         return truths.take(self.outputs, axis=0)
 
 
@@ -279,8 +284,13 @@ def _leaf(step: LeafStep, values: Floats, events: Mapping[str, Truths]) -> Truth
     return np.asarray(_COMPARE[step.operation](first, values.take(step.inputs[:, 1], axis=0)))
 
 
-def _join(step: LogicStep, truths: Truths) -> Truths:
-    joined = truths.take(step.inputs, axis=0)
+def _join(step: LogicStep, truths: Truths, out: Truths) -> None:
+    first, *others = step.columns
+    found = truths.take(first, axis=0)
     if step.operation == "not":
-        return ~joined[:, 0]
-    return np.asarray((np.logical_and if step.operation == "and" else np.logical_or).reduce(joined, axis=1))
+        np.logical_not(found, out=out)
+        return
+    join = np.logical_and if step.operation == "and" else np.logical_or
+    for each in others[:-1]:
+        join(found, truths.take(each, axis=0), out=found)
+    join(found, truths.take(others[-1] if others else first, axis=0), out=out)

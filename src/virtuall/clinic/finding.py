@@ -98,7 +98,8 @@ class FindingProgram:
         true, false = truth[:half], truth[half:]
         found = np.zeros((len(self.findings), len(index)))
         for which, places, values in self._backwards:
-            found[which] = np.where(true[places], values, np.where(false[places], found[which], np.nan))
+            otherwise = np.where(false.take(places, axis=0), found.take(which, axis=0), np.nan)
+            found[which] = np.where(true.take(places, axis=0), values, otherwise)
         return found
 
     @cached_property

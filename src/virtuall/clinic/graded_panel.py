@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ Rows = NDArray[np.int64]
 Truths = NDArray[np.bool_]
 # How a sign is read: as which column, and where from; a number is taken for one that nothing measures.
 Read = tuple[Column, Sign | float]
+_NOTHING = Memory(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +53,15 @@ class Shared:
     def evaluate(self, index: Rows, time: Floats, seen: Mapping[str, Floats]) -> tuple[Floats, Truths]:
         """Grades by each scale, float64[S, n], NaN where they cannot be told; and which choices hold."""
         n, (scales, most, _) = len(index), self.levels.shape
-        record = dict(zip(self.absent, np.repeat(list(self.absent.values()), n).reshape(-1, n), strict=True))
-        record |= {name: sign.read(seen[sign.column]) for name, sign in self.signs.items()}
-        truth = self.program.evaluate(Memory(0), index, time, {**record, DAY: time}, {})
+        record = {name: np.full(n, value) for name, value in self.absent.items()}
+        for name, sign in self.signs.items():
+            record[name] = sign.read(seen[sign.column])
+        record[DAY] = time
+        truth = self.program.evaluate(_NOTHING, index, time, record, {})
         asked = scales * most
         true, false = truth[: 2 * asked].reshape(2, scales, most, n)
-        certain = (self.levels * true).max(axis=1, initial=0)
-        possible = (self.levels * ~(true | false)).max(axis=1, initial=0)
+        certain = np.maximum.reduce(self.levels * true, axis=1, initial=0)
+        possible = np.maximum.reduce(self.levels * ~(true | false), axis=1, initial=0)
         return np.where(possible > certain, np.nan, certain), truth[2 * asked :]
 
 
@@ -83,10 +87,28 @@ class Panel:
     scale: Mapping[int, int]
     instead: Mapping[int, tuple[int, int]]
 
-    @property
+    @cached_property
     def alone(self) -> tuple[int, ...]:
         """What is asked by itself."""
         return tuple(place for place in range(len(self.graded)) if place not in self.scale)
+
+    @cached_property
+    def unseen(self) -> Floats:
+        """Days without a look after which an episode is taken to have been over, of each graded thing."""
+        return np.array([each.graded.unseen for each in self.graded], np.float64)
+
+    @cached_property
+    def over_after(self) -> Floats:
+        """Days of grade 0 after which an episode is over, of each graded thing."""
+        return np.array([each.graded.over_after for each in self.graded], np.float64)
+
+    @cached_property
+    def _together(self) -> Rows:
+        return np.array(list(self.scale), np.int64)
+
+    @cached_property
+    def _scales(self) -> Rows:
+        return np.array(list(self.scale.values()), np.int64)
 
     def memory(self, patients: int) -> dict[int, list[list[Memory]]]:
         """The memory of patients about whom nothing is known yet."""
@@ -104,15 +126,16 @@ class Panel:
 
         ``looked``, bool[G, n], says who is graded for what; nobody is graded, and nothing is remembered, elsewhere.
         """
-        found = np.full(looked.shape, np.nan)
+        found = np.empty(looked.shape)
         if self.scale:
             grades, chosen = self.shared.evaluate(index, time, seen)
-            found[list(self.scale)] = grades[list(self.scale.values())]
+            found[self._together] = grades[self._scales]
             for place, (other, choice) in self.instead.items():
-                found[place, chosen[choice]] = grades[other, chosen[choice]]
-            found[~looked] = np.nan
+                np.copyto(found[place], grades[other], where=chosen[choice])
+        found[~looked] = np.nan
         for place in self.alone:
             these, each = looked[place], self.graded[place]
+            found[place] = np.nan
             if these.any():
                 own = {name: seen[name][these] for name in each.columns}
                 found[place, these] = each.evaluate(memory[place], index[these], time[these], own)

@@ -191,13 +191,13 @@ def measured(
     spread = ndtri(keyed_uniform(keys(seed, laboratory.purposes)[number], patients, occurrence))
     reported = np.minimum(truth * exp(laboratory.noise[place] * spread), laboratory.highest[place])
     read = laboratory.read[place]
-    counted = np.flatnonzero(read > 0)
+    counted = (read > 0).nonzero()[0]
     if len(counted):
         key = keys(seed, laboratory.counts)[number[counted]]
         draw = keyed_uniform(key, patients[counted], occurrence[counted])
         cells = read[counted]
         reported[counted] = poisson(reported[counted] * cells, draw) / cells  # cells found among those read
     step = laboratory.step[place]
-    told = np.flatnonzero(step > 0)
+    told = (step > 0).nonzero()[0]
     reported[told] = np.rint(reported[told] / step[told]) * step[told]
     return np.where(reported < laboratory.limit[place], 0.0, reported)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,9 +59,13 @@ class RuleProgram:
         if applies is not None:
             truth = truth & applies
         fired = self.conditions.risen(memory, index, truth)
-        steady = np.array([rule.while_true for rule in self.rules], bool)
-        fired[steady] = truth[steady]
+        np.copyto(fired, truth, where=self._steady)
         return fired
+
+    @cached_property
+    def _steady(self) -> Truths:
+        """Which rules fire as long as they are true, bool (rules, 1)."""
+        return np.array([rule.while_true for rule in self.rules], bool)[:, None]
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,8 @@ def settle(fired: Truths, rules: Sequence[Rule], ranking: Sequence[str] = RANKIN
     stands = fired.copy()
     overruled_by = np.full(fired.shape, -1, np.int64)
     winners: dict[str, NDArray[np.int64]] = {}
-    ranked = [place for place in np.flatnonzero(fired.any(axis=1)).tolist() if rules[place].action in ranking]
+    some = np.logical_or.reduce(fired, axis=1).nonzero()[0].tolist()
+    ranked = [place for place in some if rules[place].action in ranking]
     for place in sorted(ranked, key=lambda p: (ranking.index(rules[p].action), -rules[p].priority, p)):
         winner = winners.setdefault(rules[place].what, np.full(fired.shape[1], -1, np.int64))
         beaten = fired[place] & (winner >= 0)

@@ -43,6 +43,8 @@ _KINDS: dict[str, type] = {
     "held": np.bool_,
     "fresh": np.bool_,
 }
+# Arrays, how many there are in each, and where they lie.
+Needs = tuple[tuple[Ints, Ints, Ints], list[int], list[int]]
 Loaded = tuple[Any, Callable[[int], None], Callable[[int], None]]
 # Machine code must stay in memory as long as anything may call it.
 _loaded: dict[str, Loaded] = {}
@@ -58,7 +60,7 @@ class CompiledBackend:
         self.scratch_size = scratch_size(blueprint)
         self.memory_size = memory_of(blueprint).size * lanes
         self.inverse_tolerance = np.array([1.0 / (ERROR_SHARE * rtol)])
-        self._needs: dict[bytes, tuple[Ints, Ints, Ints]] = {}
+        self._needs: dict[bytes, Needs] = {}
         # Every thread works in memory of its own.
         self._own = threading.local()
         self._known: WeakKeyDictionary[Ensemble, tuple[tuple[NDArray[Any], ...], NDArray[np.int64]]]
@@ -92,30 +94,30 @@ class CompiledBackend:
         """What the code reads, in the order of `SLOTS`. The caller holds the arrays during the call."""
         if not hasattr(self._own, "memory"):
             self._own.memory, self._own.row = _aligned(self.memory_size), _aligned(self.scratch_size)
+            self._own.addresses = [_address(each) for each in (self.inverse_tolerance, self._own.memory, self._own.row)]
         table = self._addresses_of(ens).copy()
-        needs = self._needs_of(columns)
+        _, counts, needs = self._needs_of(columns)
         table[: len(GIVEN)] = (
             len(index),
             times,
             len(columns),
-            *map(len, needs),
+            *counts,
             _address(index),
             _address(stop),
             _address(columns),
-            *map(_address, needs),
+            *needs,
             _address(result),
-            _address(self.inverse_tolerance),
-            _address(self._own.memory),
-            _address(self._own.row),
+            *self._own.addresses,
         )
         return table
 
-    def _needs_of(self, columns: Ints) -> tuple[Ints, Ints, Ints]:
+    def _needs_of(self, columns: Ints) -> Needs:
         """States, fixed columns and groups of signals that the wanted columns need."""
         key = columns.tobytes()
         if key not in self._needs:
+            found = self._find_needs(columns)
             # Compiled code reads these arrays: the first ones stay, whichever thread comes next.
-            self._needs.setdefault(key, self._find_needs(columns))
+            self._needs.setdefault(key, (found, [*map(len, found)], [*map(_address, found)]))
         return self._needs[key]
 
     def _find_needs(self, columns: Ints) -> tuple[Ints, Ints, Ints]:
@@ -166,7 +168,7 @@ def _aligned(size: int) -> Floats:
 
 
 def _address(array: NDArray[Any]) -> int:
-    address: int = array.__array_interface__["data"][0]
+    address: int = array.ctypes.data
     return address
 
 

@@ -49,6 +49,8 @@ class Kernel:
         self._signal_place = {name: size + k for k, (name, _) in enumerate(self.system.signals)}
         self._signal_place |= self._state_place
         self._fixed_programs: dict[bytes, Program] = {}
+        self._stale_after: dict[tuple[int, ...], Ints] = {}
+        self._known_columns: dict[tuple[str, ...], Ints] = {}
         self._mover: Backend
         if backend == "numpy":
             self._mover = ReferenceBackend(blueprint, rtol)
@@ -102,9 +104,13 @@ class Kernel:
             When a stop lies before `now` or is no number, or `index` does not fit.
         """
         rows = self._rows(ens, index)
-        stops = np.ascontiguousarray(np.broadcast_to(np.asarray(stop, np.float64), ens.now.shape))
-        wrong = ~((stops[rows] >= ens.now[rows]) & np.isfinite(stops[rows])) & (ens.status[rows] == 0)
-        if wrong.any():
+        stops = np.asarray(stop, np.float64)
+        if stops.shape != ens.now.shape:
+            stops = np.broadcast_to(stops, ens.now.shape)
+        stops = np.ascontiguousarray(stops)
+        theirs = stops[rows]
+        wrong = ~((theirs >= ens.now[rows]) & (theirs < np.inf)) & (ens.status[rows] == 0)
+        if np.count_nonzero(wrong):
             patient = int(rows[np.argmax(wrong)])
             raise InputError(
                 f"the stop of patient row {patient} must be a day not before {ens.now[patient]!r}",
@@ -132,16 +138,16 @@ class Kernel:
             New values.
         """
         rows = self._rows(ens, index)
-        changed = np.zeros(len(self.system.parameters), bool)
+        changed = []
         for name, value in (parameters or {}).items():
             column = self._place(self._parameter_place, "parameter", name)
             ens.parameters[rows, column] = np.asarray(value, np.float64)
-            changed[column] = True
+            changed.append(column)
         for name, value in (states or {}).items():
             ens.y[rows, self._place(self._state_place, "state", name)] = np.asarray(value, np.float64)
         if not rows.size:
             return
-        stale = np.flatnonzero(self._blueprint.fixed_uses @ changed)
+        stale = self._stale(tuple(changed))
         if stale.size:
             ens.fixed[np.ix_(rows, stale)] = self._fixed(ens.parameters, rows, stale)
         ens.fresh[rows] = True
@@ -176,6 +182,12 @@ class Kernel:
         # A kernel travels as the text it was built from; the code is rebuilt or found in the cache.
         return (build_kernel, (self.system, self.backend, self.rtol))
 
+    def _stale(self, changed: tuple[int, ...]) -> Ints:
+        """The fixed columns that depend on some of these parameters."""
+        if changed not in self._stale_after:
+            self._stale_after[changed] = np.flatnonzero(self._blueprint.fixed_uses[:, changed].any(axis=1))
+        return self._stale_after[changed]
+
     def _fixed(self, parameters: Floats, rows: Ints, columns: Ints) -> Floats:
         key = columns.tobytes()
         if key not in self._fixed_programs:
@@ -185,12 +197,16 @@ class Kernel:
 
     def _rows(self, ens: Ensemble, index: ArrayLike) -> Ints:
         rows = np.ascontiguousarray(index, np.int64)
-        if rows.ndim != 1 or (rows.size and not (0 <= rows.min() and rows.max() < len(ens))):
+        if rows.ndim != 1 or np.count_nonzero(rows.view(np.uint64) >= len(ens)):  # below 0 is a large one
             raise InputError(f"index must be rows of an ensemble of {len(ens)} patients")
         return rows
 
     def _columns(self, names: Sequence[str]) -> Ints:
-        return np.array([self._place(self._signal_place, "signal", name) for name in names], np.int64)
+        asked = tuple(names)
+        if asked not in self._known_columns:
+            places = [self._place(self._signal_place, "signal", name) for name in asked]
+            self._known_columns[asked] = np.array(places, np.int64)
+        return self._known_columns[asked]
 
     @staticmethod
     def _place(places: Mapping[str, int], what: str, name: str) -> int:

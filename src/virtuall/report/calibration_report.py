@@ -112,7 +112,8 @@ def _rows(fit: BlockFit) -> Iterable[tuple[str, ...]]:
     order = {target.figure.target: place for place, target in enumerate(fit.all_targets)}
     for place, target in enumerate(fit.surrogate.targets):
         figure = target.figure
-        simulated = np.nanmean(fit.simulated[:, order[figure.target]])
+        values = fit.simulated[:, order[figure.target]]
+        simulated = values[np.isfinite(values)].mean()
         yield (
             figure.target,
             figure.trial,

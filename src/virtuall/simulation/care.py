@@ -10,7 +10,7 @@ from virtuall.dosing.regimen import NEVER
 from virtuall.simulation import orders
 from virtuall.simulation.orders import carry_out
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import admit, intensify
+from virtuall.simulation.ward import admit, due_places, intensify
 from virtuall.texts.rules import Rule
 
 Ints = NDArray[np.int64]
@@ -38,16 +38,14 @@ def stay(rounds: Rounds, rule: Rule, rows: Ints, days: float) -> None:
     ward, now = rounds.ward, rounds.ensemble.now
     ends = ward.inpatient_until if rule.action == "admit" else ward.intensive_until
     come = rows[ends[rows] <= now[rows]]
-    rounds.charts.write(come, now[come], rule.action, "", days, "d", rule.name, ward.course.cycle[come])
+    if len(come):
+        rounds.charts.write(come, now[come], rule.action, "", days, "d", rule.name, ward.course.cycle[come])
     orders.stay(rounds, rows, np.full(len(rows), days), admit if rule.action == "admit" else intensify)
 
 
 def end(rounds: Rounds, rows: Ints) -> None:
     """Infusions of supportive drugs that are in."""
-    now = rounds.ensemble.now
-    for product, place in rounds.care_place.items():
-        ends = rounds.ward.care_ends[place]
-        these = rows[ends[rows] <= now[rows]]
-        if len(these):
-            ends[these] = NEVER
-            carry_out(rounds, ([Order(these, product, "rate", np.zeros(len(these)), "dose is in")], []))
+    ends, products = rounds.ward.care_ends, tuple(rounds.care_place)
+    for place, these in due_places(ends, rows, rounds.ensemble.now):
+        ends[place, these] = NEVER
+        carry_out(rounds, ([Order(these, products[place], "rate", np.zeros(len(these)), "dose is in")], []))

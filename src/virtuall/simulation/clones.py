@@ -39,8 +39,8 @@ def visit(rounds: Rounds, rows: Ints) -> None:
     threshold = clones.thresholds[:, None]
     small = ward.small.take(rows, axis=1)
     entering = ~small & (moved > 0) & (moved < threshold)
-    which, who = np.nonzero(entering)
-    if len(which):
+    if np.count_nonzero(entering):
+        which, who = entering.nonzero()
         key = keys(rounds.seed, clones.rounding)[which]
         moved[which, who] = whole(keyed_uniform(key, ward.luck[rows[who]], day[who]), moved[which, who])
     small = (small | entering) & ~(small & (moved > 2 * threshold))
@@ -53,9 +53,8 @@ def visit(rounds: Rounds, rows: Ints) -> None:
     ward.agenda["grid"][rows] = np.where(np.isnan(wait), NEVER, time + wait)
 
     differs = moved != cells
-    touched = differs.any(axis=0)
-    if touched.any():
-        some = differs.any(axis=1)
+    if np.count_nonzero(differs):
+        touched, some = np.logical_or.reduce(differs, axis=0), np.logical_or.reduce(differs, axis=1).tolist()
         states = {state: moved[place, touched] for place, state in enumerate(clones.states) if some[place]}
         rounds.kernel.change(ensemble, rows[touched], parameters={}, states=states)
 
@@ -64,14 +63,15 @@ def _wait(small: NDArray[np.bool_], cells: Floats, threshold: Floats, birth: Flo
     """Days until each patient's clones are looked at again."""
     present = cells > 0
     alive, large = small & present, ~small & present
-    pace = np.where(alive, np.maximum(np.abs(net), birth), 0.0).max(axis=0, initial=0.0)
+    pace = np.maximum.reduce(np.where(alive, np.maximum(np.abs(net), birth), 0.0), axis=0, initial=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.floor(log(np.where(large, cells / threshold, 1.0)) / np.maximum(2 * -net, _SLOWEST_FALL))
-        steps = np.clip(np.floor(_CHANGE_IN_A_STEP / pace), 1.0, _LONGEST_STEP)
-    wait = np.where(large, np.clip(reach, 1.0, _LONGEST_WAIT), NEVER).min(axis=0, initial=NEVER)
-    wait = np.where(alive.any(axis=0), np.minimum(wait, steps), wait)
-    fed = small.any(axis=0) & np.isfinite(wait)  # an empty clone that another one may feed
-    return np.where(fed, np.minimum(wait, _LONGEST_STEP), wait)
+        steps = np.minimum(np.maximum(np.floor(_CHANGE_IN_A_STEP / pace), 1.0), _LONGEST_STEP)
+    reach = np.minimum(np.maximum(reach, 1.0), _LONGEST_WAIT)
+    wait = np.minimum.reduce(np.where(large, reach, NEVER), axis=0, initial=NEVER)
+    wait = np.where(np.logical_or.reduce(alive, axis=0), np.minimum(wait, steps), wait)
+    fed = np.logical_or.reduce(small, axis=0) & np.isfinite(wait)  # an empty clone that another one may feed
+    return np.asarray(np.where(fed, np.minimum(wait, _LONGEST_STEP), wait))
 
 
 def _moved(rounds: Rounds, rows: Ints, day: Ints, cells: Floats, birth: Floats, net: Floats, step: Floats) -> Floats:
@@ -79,9 +79,9 @@ def _moved(rounds: Rounds, rows: Ints, day: Ints, cells: Floats, birth: Floats, 
     ward, moved = rounds.ward, cells.copy()
     earlier = ward.cells.take(rows, axis=1)
     was = ward.small.take(rows, axis=1) & (step > 0) & ((earlier > 0) | (cells > 0))
-    which, who = np.nonzero(was)
-    if not len(which):
+    if not np.count_nonzero(was):
         return moved
+    which, who = was.nonzero()
     before, mean, days = earlier[was], cells[was], step[who]
     integral = (net[was] + ward.net[which, rows[who]]) / 2 * days
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -89,7 +89,7 @@ def _moved(rounds: Rounds, rows: Ints, day: Ints, cells: Floats, birth: Floats, 
     growth = exp(integral)
     # fewer than the rates explain: the rest went elsewhere (into another clone)
     lost = (before > 0) & (shrunk < growth)
-    if lost.any():
+    if np.count_nonzero(lost):
         integral, growth = np.where(lost, log(shrunk), integral), np.where(lost, shrunk, growth)
     key = keys(rounds.seed, rounds.binding.clones.moving).reshape(-1, len(cells))[:, which]
     draws = keyed_uniform(key, ward.luck[rows[who]], day[who])

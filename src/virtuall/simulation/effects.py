@@ -10,6 +10,7 @@ from virtuall.dosing.course import Action
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.protocol import Leg
 from virtuall.simulation.state import Rounds
+from virtuall.simulation.ward import due_places
 
 Ints = NDArray[np.int64]
 KIND = "effect"
@@ -29,9 +30,8 @@ def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
 def come(rounds: Rounds, rows: Ints) -> None:
     """Chart the effects whose day has come."""
     ward, now = rounds.ward, rounds.ensemble.now
-    due = ward.effects.take(rows, axis=1) <= now[rows]
-    for place in np.flatnonzero(due.any(axis=1)):
-        incident, these = rounds.protocol.incidents[place], rows[due[place]]
+    for place, these in due_places(ward.effects, rows, now):
+        incident = rounds.protocol.incidents[place]
         cycle = ward.course.cycle[these]
         grade = grade_of(incident, rounds.seed, ward.luck[these], cycle)
         ward.effects[place, these] = NEVER

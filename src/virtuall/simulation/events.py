@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.clinic.event import draw_purposes, outcome
+from virtuall.clinic.event import outcome
 from virtuall.core.arithmetic import log
 from virtuall.core.random import keyed_uniform, keys
 from virtuall.core.records import GRADE, OVER
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.state import Rounds
-from virtuall.simulation.ward import leave
+from virtuall.simulation.ward import due_places, leave
 
 Ints = NDArray[np.int64]
 
@@ -26,10 +26,10 @@ def rang(rounds: Rounds, rows: Ints) -> None:
         return
     which, time = ensemble.ring[rows].astype(np.int64), ensemble.now[rows]
     occurrence = ward.event_count[which, rows]
-    key = keys(rounds.seed, draw_purposes(known)).reshape(-1, len(known))[:, which]
+    key = keys(rounds.seed, rounds.event_purposes).reshape(-1, len(known))[:, which]
     draws = keyed_uniform(key, ward.luck[rows], occurrence + [[0], [0], [1]])
     spread, more = ndtri(draws[1]), -log(draws[2])
-    for number in np.unique(which):
+    for number in sorted(set(which.tolist())):
         event, here = known[number], which == number
         these, at = rows[here], time[here]
         if event.fatal:
@@ -52,9 +52,7 @@ def rang(rounds: Rounds, rows: Ints) -> None:
 def end(rounds: Rounds, rows: Ints) -> None:
     """Events that are over."""
     ward, now = rounds.ward, rounds.ensemble.now
-    over = ward.event_end.take(rows, axis=1) <= now[rows]
-    for number in np.flatnonzero(over.any(axis=1)):
-        these = rows[over[number]]
+    for number, these in due_places(ward.event_end, rows, now):
         ward.event_grade[number, these] = 0
         ward.event_consequence[number, these] = 0
         ward.event_quiet[number, these] = now[these]

@@ -41,7 +41,7 @@ def transition(
     with np.errstate(divide="ignore", invalid="ignore"):
         extinct = np.where(critical, births / (1 + births), losses * (growth - 1) / (births * growth - losses))
         spread = np.where(critical, births / (1 + births), births * (growth - 1) / (births * growth - losses))
-    extinct, spread = np.clip(extinct, 0.0, 1.0), np.clip(spread, 0.0, 1.0)
+    extinct, spread = (np.minimum(np.maximum(each, 0.0), 1.0) for each in (extinct, spread))
     lines = binomial(cells, 1 - extinct, first)
     lines = np.where(extinct >= 1, 0.0, np.where(extinct <= 0, cells, lines))
     more = negative_binomial(lines, 1 - spread, second)

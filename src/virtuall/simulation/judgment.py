@@ -23,7 +23,7 @@ Flags = NDArray[np.bool_]
 # Signals that tell of which kind a relapse is.
 _PHENOTYPES = ("leukemia_cells_cd19_positive", "leukemia_cells_cd19_negative")
 # Nobody is judged while a product is in the making.
-_JUDGED = [SUPPLY.index(each) for each in ("none", "failed", "given")]
+_JUDGED = np.array([each in ("none", "failed", "given") for each in SUPPLY], bool)
 
 
 def judge(rounds: Rounds, rows: Ints) -> None:
@@ -31,7 +31,9 @@ def judge(rounds: Rounds, rows: Ints) -> None:
     ward, response = rounds.ward, rounds.protocol.response
     if not len(rows) or not response.levels:
         return
-    rows = rows[np.isin(ward.supply[rows], _JUDGED)]
+    rows = rows[_JUDGED[ward.supply[rows]]]
+    if not len(rows):
+        return
     time = rounds.ensemble.now[rows]
     rank, negative, relapse = _verdicts(rounds, rows, time)
     levels = len(response.levels)
@@ -45,7 +47,7 @@ def judge(rounds: Rounds, rows: Ints) -> None:
     note_first(ward, "response_day", rows[fresh & own], time[fresh & own])
     top = better & own & (rank == levels)
     note_first(ward, "cr_day", rows[top], time[top])
-    for level in np.unique(rank[better]):
+    for level in sorted(set(rank[better].tolist())):
         these = better & (rank == level)
         word, cycle = response.ranks[level], ward.course.cycle[rows[these]]
         rounds.charts.write(rows[these], time[these], "response", word, cycle=cycle)
@@ -115,6 +117,8 @@ def _relapse(rounds: Rounds, rows: Ints, time: Floats) -> None:
 
 def decide(rounds: Rounds, rows: Ints) -> None:
     """Who is off treatment, assessed, and not in remission goes to the next line."""
+    if not len(rows):
+        return
     ward = rounds.ward
     waiting = rows[(ward.course.phase[rows] == Phase.OFF) & ward.deciding[rows] & ~ward.in_remission[rows]]
     next_line.plan(rounds, waiting, rounds.ensemble.now[waiting])

@@ -19,11 +19,12 @@ Flags = NDArray[np.bool_]
 
 def look(rounds: Rounds, rows: Ints) -> None:
     """Find and grade anew what new results speak of; what cannot be told stays as it was."""
-    looked = rounds.looked[:, rows]
-    if looked[0].any():
-        _find(rounds, rows[looked[0]])
-    graded = looked[1:].any(axis=0)
-    if graded.any():
+    looked = rounds.looked.take(rows, axis=1)
+    found = looked[0]
+    if np.count_nonzero(found):
+        _find(rounds, rows[found])
+    graded = np.logical_or.reduce(looked[1:], axis=0)
+    if np.count_nonzero(graded):
         _grade(rounds, rows[graded], looked[1:, graded])
 
 
@@ -32,14 +33,17 @@ def _find(rounds: Rounds, rows: Ints) -> None:
     if not program.findings:
         return
     seen = snapshot(rounds.readers, ward, rows, time, program.columns)
-    found, before = program.evaluate(rounds.finding_memory, rows, time, seen), ward.found[:, rows]
+    found, before = program.evaluate(rounds.finding_memory, rows, time, seen), ward.found.take(rows, axis=1)
     changed = (found != before) & ~np.isnan(found) & ((found != 0) | (before > 0))
     ward.found[:, rows] = np.where(np.isnan(found), before, found)
-    for place in np.flatnonzero(changed.any(axis=1)):
-        finding = program.findings[place]
-        for value in np.unique(found[place, changed[place]]):
-            these = changed[place] & (found[place] == value)
-            rounds.charts.write(rows[these], time[these], FINDING, finding.name, value, finding.word(value))
+    if not np.count_nonzero(changed):
+        return
+    for place in np.logical_or.reduce(changed, axis=1).nonzero()[0].tolist():
+        finding, these = program.findings[place], changed[place]
+        who, values = rows[these], found[place, these]
+        for value in sorted(set(values.tolist())):
+            same = values == value
+            rounds.charts.write(who[same], time[these][same], FINDING, finding.name, value, finding.word(value))
 
 
 def _grade(rounds: Rounds, rows: Ints, looked: Flags) -> None:
@@ -47,41 +51,54 @@ def _grade(rounds: Rounds, rows: Ints, looked: Flags) -> None:
     seen = snapshot(rounds.readers, ward, rows, time, panel.columns)
     grade = panel.evaluate(rounds.graded_memory, rows, time, seen, looked)
     known = ~np.isnan(grade)
-    ward.grade[:, rows] = np.where(known, grade, ward.grade[:, rows])
-    matters = known & ((grade > 0) | ~np.isnan(ward.graded_since[:, rows]))
-    for place in np.flatnonzero(matters.any(axis=1)).tolist():
-        these = matters[place]
-        _follow(rounds, place, panel.graded[place], rows[these], time[these], grade[place, these])
+    ward.grade[:, rows] = np.where(known, grade, ward.grade.take(rows, axis=1))
+    matters = known & ((grade > 0) | ~np.isnan(ward.graded_since.take(rows, axis=1)))
+    if np.count_nonzero(matters):
+        place, who = matters.nonzero()
+        _follow(rounds, place, rows[who], time[who], grade[place, who])
 
 
-def _follow(rounds: Rounds, place: int, graded: GradedProgram, rows: Ints, time: Floats, grade: Floats) -> None:
-    """Begin, go on with or end the episodes of these patients."""
-    ward = rounds.ward
+def _follow(rounds: Rounds, place: Ints, rows: Ints, time: Floats, grade: Floats) -> None:
+    """Begin, go on with or end the episodes of these graded things in these patients."""
+    ward, panel = rounds.ward, rounds.binding.panel
     sick = grade > 0
-    on = ~np.isnan(ward.graded_since[place, rows])
-    stale = on & (time - ward.graded_last[place, rows] >= graded.graded.unseen)
-    _close(rounds, place, graded, rows[stale], time[stale])
+    since, last = ward.graded_since[place, rows], ward.graded_last[place, rows]
+    on = ~np.isnan(since)
+    quiet = time - last
+    stale = on & (quiet >= panel.unseen[place])
     on &= ~stale
     begins = sick & ~on
-    ward.graded_since[place, rows[begins]] = time[begins]
-    ward.graded_count[place, rows[begins]] += 1
-    ward.worst[place, rows[begins]] = 0.0
-    ward.graded_last[place, rows[sick]] = time[sick]
-    worse = sick & (grade > ward.worst[place, rows])
-    ward.worst[place, rows[worse]] = grade[worse]
-    scale = graded.graded.scale
-    cycle = ward.course.cycle[rows[worse]]
-    rounds.charts.write(rows[worse], time[worse], graded.kind, graded.title, grade[worse], GRADE, scale, cycle)
-    over = on & ~sick & (time - ward.graded_last[place, rows] >= graded.graded.over_after)
-    _close(rounds, place, graded, rows[over], time[over])
+    over = on & ~sick & (quiet >= panel.over_after[place])
+    worst = np.where(begins | stale, 0.0, ward.worst[place, rows])
+    worse = sick & (grade > worst)
+    ended = stale | over
+    lasted = last - since
+    ward.graded_since[place, rows] = np.where(begins, time, np.where(ended, np.nan, since))
+    ward.graded_count[place, rows] += begins
+    ward.graded_last[place, rows] = np.where(sick, time, last)
+    ward.worst[place, rows] = np.where(worse, grade, np.where(over, 0.0, worst))
+    told = worse | ended
+    for number in sorted(set(place[told].tolist())):
+        here, graded = place == number, panel.graded[number]
+        _chart_end(rounds, graded, here & stale, rows, time, lasted)
+        these = here & worse
+        who, cycle = rows[these], ward.course.cycle[rows[these]]
+        scale = graded.graded.scale
+        rounds.charts.write(who, time[these], graded.kind, graded.title, grade[these], GRADE, scale, cycle)
+        _chart_end(rounds, graded, here & over, rows, time, lasted)
+
+
+def _chart_end(rounds: Rounds, graded: GradedProgram, these: Flags, rows: Ints, time: Floats, lasted: Floats) -> None:
+    """Chart the end of episodes with the days from the first sign to the last."""
+    rounds.charts.write(rows[these], time[these], OVER, graded.title, lasted[these], "d", graded.graded.scale)
 
 
 def _close(rounds: Rounds, place: int, graded: GradedProgram, rows: Ints, time: Floats) -> None:
-    """The end of an episode, charted with the days from its first sign to its last."""
+    """The end of these patients' episodes."""
     if len(rows):
         ward = rounds.ward
         lasted = ward.graded_last[place, rows] - ward.graded_since[place, rows]
-        rounds.charts.write(rows, time, OVER, graded.title, lasted, "d", graded.graded.scale)
+        _chart_end(rounds, graded, np.ones(len(rows), bool), rows, time, lasted)
         ward.graded_since[place, rows] = np.nan
         ward.worst[place, rows] = 0.0
 
@@ -89,13 +106,14 @@ def _close(rounds: Rounds, place: int, graded: GradedProgram, rows: Ints, time: 
 def end_watch(rounds: Rounds, rows: Ints) -> None:
     """Others look after these patients from now on: episodes are closed, and visits and looks on the ward end."""
     ward, time = rounds.ward, rounds.ensemble.now[rows]
-    for place, graded in enumerate(rounds.binding.panel.graded):
-        on = ~np.isnan(ward.graded_since[place, rows])
-        _close(rounds, place, graded, rows[on], time[on])
+    on = ~np.isnan(ward.graded_since.take(rows, axis=1))
+    for place in np.logical_or.reduce(on, axis=1).nonzero()[0].tolist():
+        _close(rounds, place, rounds.binding.panel.graded[place], rows[on[place]], time[on[place]])
     ward.grade[:, rows] = 0.0
-    for place, finding in enumerate(rounds.binding.findings.findings):
-        given = ward.found[place, rows] > 0
-        rounds.charts.write(rows[given], time[given], FINDING, finding.name, 0.0, finding.word(0.0))
+    given = ward.found.take(rows, axis=1) > 0
+    for place in np.logical_or.reduce(given, axis=1).nonzero()[0].tolist():
+        finding, these = rounds.binding.findings.findings[place], given[place]
+        rounds.charts.write(rows[these], time[these], FINDING, finding.name, 0.0, finding.word(0.0))
     ward.found[:, rows] = 0.0
     for number, schedule in enumerate(rounds.protocol.monitoring.schedules):
         if schedule.where != PLACES[0]:

@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 
 def plan(rounds: Rounds, rows: Ints, time: Floats) -> None:
     """Plan the next line of those who have none planned, no transplant behind them, and no step of a sequence ahead."""
+    if not len(rows):
+        return
     ward = rounds.ward
     steps.consider(rounds, rows)
     ahead = np.isfinite(ward.agenda["step"][rows])
@@ -32,6 +34,8 @@ def plan(rounds: Rounds, rows: Ints, time: Floats) -> None:
 
 def begin(rounds: Rounds, rows: Ints) -> None:
     """Give it to those who are still in need of it."""
+    if not len(rows):
+        return
     ward, policy = rounds.ward, rounds.protocol.next_line
     rows = rows[~ward.in_remission[rows] & ~ward.transplanted[rows]]
     if not len(rows):

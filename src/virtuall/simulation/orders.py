@@ -17,6 +17,8 @@ from virtuall.simulation.ward import Ward, admit, note_first, settle_graft
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# An input or a state by name, whose, and the values.
+Given = tuple[str, Ints, Floats]
 
 
 def carry_out(rounds: Rounds, done: tuple[list[Order], list[Entry]]) -> None:
@@ -72,31 +74,46 @@ def by_leg(rounds: Rounds, rows: Ints) -> Iterator[tuple[Leg, Ints]]:
         yield legs[number], rows[where == number]
 
 
-def give(rounds: Rounds) -> None:
-    """Give the round's orders to the kernel: the last setting of an input stands, boluses add."""
+def give(rounds: Rounds, waiting: Ints) -> None:
+    """Give the orders to the kernel: the last setting of an input stands, boluses add.
+
+    Those of patients who wait for results are kept until these are known.
+    """
     if not rounds.sets and not rounds.adds:
         return
-    ensemble, system = rounds.ensemble, rounds.model.system
-    ordered = np.zeros(len(rounds.ward), bool)
-    for _, rows, _ in (*rounds.sets, *rounds.adds):
+    ensemble, system, n = rounds.ensemble, rounds.model.system, len(rounds.ward)
+    given, kept = (rounds.sets, rounds.adds), (_of(rounds.sets, waiting, n), _of(rounds.adds, waiting, n))
+    rounds.sets, rounds.adds = kept
+    ordered = np.zeros(n, bool)
+    for _, rows, _ in (*given[0], *given[1]):
         ordered[rows] = True
-    touched = np.flatnonzero(ordered & rounds.ward.active)
-    place = np.full(len(rounds.ward), -1)
+    ordered[waiting] = False
+    touched = (ordered & rounds.ward.active).nonzero()[0]
+    if not len(touched):
+        return
+    place = np.full(n, -1)
     place[touched] = np.arange(len(touched))
     # by name, so that the order of changes does not depend on who else is seen in this round
-    names, boluses = (sorted({name for name, _, _ in given}) for given in (rounds.sets, rounds.adds))
+    names, boluses = (sorted({name for name, _, _ in each}) for each in given)
     parameters = {name: ensemble.parameters[touched, system.parameters.index(name)] for name in names}
     states = {name: ensemble.y[touched, system.states.index(name)] for name in boluses}
-    for name, rows, values in rounds.sets:
+    for name, rows, values in given[0]:
         here = place[rows]
         parameters[name][here[here >= 0]] = values[here >= 0]
-    for name, rows, values in rounds.adds:
+    for name, rows, values in given[1]:
         here = place[rows]
         np.add.at(states[name], here[here >= 0], values[here >= 0])
-    rounds.sets.clear()
-    rounds.adds.clear()
-    if len(touched):
-        # the next look at the clones comes forward to the next whole day
-        tomorrow, grid = np.floor(ensemble.now[touched]) + 1, rounds.ward.agenda["grid"]
-        grid[touched] = np.where(np.isfinite(grid[touched]), np.minimum(grid[touched], tomorrow), NEVER)
-        rounds.kernel.change(ensemble, touched, parameters=parameters, states=states)
+    # the next look at the clones comes forward to the next whole day
+    tomorrow, grid = np.floor(ensemble.now[touched]) + 1, rounds.ward.agenda["grid"]
+    grid[touched] = np.where(np.isfinite(grid[touched]), np.minimum(grid[touched], tomorrow), NEVER)
+    rounds.kernel.change(ensemble, touched, parameters=parameters, states=states)
+
+
+def _of(orders: list[Given], rows: Ints, patients: int) -> list[Given]:
+    """Those orders that are for these patients."""
+    if not len(rows):
+        return []
+    theirs = np.zeros(patients, bool)
+    theirs[rows] = True
+    parts = ((name, whose, values, theirs[whose]) for name, whose, values in orders)
+    return [(name, whose[here], values[here]) for name, whose, values, here in parts if np.count_nonzero(here)]

@@ -2,8 +2,9 @@
 
 One round: move to the stop -> events that rang, and ends of events -> results, findings and grades, judgments, rules on
 one snapshot -> what is due (transplants, next lines, steps of a sequence, products in the making, doses, samples) ->
-the same for results that a sample gives at once -> orders into the model -> chart. An order that changes nothing in the
-model does not touch its integration, so an extra sample changes no later bit.
+orders into the model -> chart. Whose samples give results at once waits for the next round: the results are looked at
+there, beside those of others, and only then are the orders given. An order that changes nothing in the model does not
+touch its integration, so an extra sample changes no later bit.
 """
 
 from __future__ import annotations
@@ -37,9 +38,12 @@ _MOST_ROUNDS = 1_000_000
 def run_rounds(rounds: Rounds) -> None:
     """Go on until everybody has died, failed, or reached the end of follow-up."""
     ward, ensemble = rounds.ward, rounds.ensemble
+    waiting = np.empty(0, np.int64)
     for _ in range(_MOST_ROUNDS):
-        rows = np.flatnonzero(ward.active)
-        if not len(rows):
+        goes = ward.active.copy()
+        goes[waiting] = False
+        rows = goes.nonzero()[0]
+        if not len(rows) and not len(waiting):
             return
         stop = ensemble.now.copy()
         stop[rows] = np.maximum(next_stop(ward, rows), ensemble.now[rows])
@@ -49,13 +53,15 @@ def run_rounds(rounds: Rounds) -> None:
             leave(ward, failed, ensemble.now[failed])
             rounds.charts.write(failed, ensemble.now[failed], "failure", "numerical failure")
             rows = rows[ensemble.status[rows] == 0]
-        _one_round(rounds, rows)
+        waiting = _one_round(rounds, rows, waiting)
     raise RuntimeError("the rounds do not come to an end")
 
 
-def _one_round(rounds: Rounds, rows: Ints) -> None:
+def _one_round(rounds: Rounds, rows: Ints, waited: Ints) -> Ints:
+    """Who has come to a stop, and who has waited there for results at once; who waits for such results now."""
     ward, now = rounds.ward, rounds.ensemble.now
-    rounds.seen[rows] = rounds.looked[:, rows] = False
+    known = np.concatenate([waited, rows])
+    rounds.seen[known] = rounds.looked[:, known] = False
     events.rang(rounds, rows)
     rows = rows[ward.active[rows]]
     events.end(rounds, rows)
@@ -64,7 +70,7 @@ def _one_round(rounds: Rounds, rows: Ints) -> None:
     care.end(rounds, rows)
     effects.come(rounds, rows)
     treatment.review(rounds, _due(rounds, rows, "review"))
-    _learn(rounds, rows)
+    _learn(rounds, np.concatenate([waited, rows]))
     transplant.begin(rounds, _due(rounds, rows, "transplant"))
     next_line.begin(rounds, _due(rounds, rows, "next_line"))
     steps.begin(rounds, _due(rounds, rows, "step"))
@@ -72,15 +78,16 @@ def _one_round(rounds: Rounds, rows: Ints) -> None:
     supply.bridge(rounds, _due(rounds, rows, "bridging"))
     treatment.dose(rounds, due_rows(ward, rows, ward.course.next_time, now))
     samples.take(rounds, rows)
-    at_once = rows[samples.due(rounds, rows)]
-    rounds.seen[at_once] = rounds.looked[:, at_once] = False
-    _learn(rounds, at_once)
-    orders.give(rounds)
-    visited = due_rows(ward, rows, ward.agenda["grid"], now)
+    at_once = samples.due(rounds, rows)
+    waiting, done = rows[at_once], np.concatenate([waited, rows[~at_once]])
+    orders.give(rounds, waiting)
+    visited = due_rows(ward, done, ward.agenda["grid"], now)
     if len(visited):
         clones.visit(rounds, visited)
-    over = due_rows(ward, rows, ward.agenda["horizon"], now)
-    leave(ward, over, now[over])
+    over = due_rows(ward, done, ward.agenda["horizon"], now)
+    if len(over):
+        leave(ward, over, now[over])
+    return waiting
 
 
 def _learn(rounds: Rounds, rows: Ints) -> None:
@@ -98,5 +105,6 @@ def _due(rounds: Rounds, rows: Ints, name: str) -> Ints:
     """Who is due for this; it is no longer planned."""
     times = rounds.ward.agenda[name]
     due = due_rows(rounds.ward, rows, times, rounds.ensemble.now)
-    times[due] = NEVER
+    if len(due):
+        times[due] = NEVER
     return due

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.clinic.monitoring import TIMES, Schedule, measured
+from virtuall.clinic.monitoring import PLACES, TIMES, measured
 from virtuall.dosing.course import Phase
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.state import Rounds
@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _SHORTLY = 1e-9  # of an interval: a stay that is over just then
+_WARD, _OUTSIDE = (PLACES.index(each) for each in ("ward", "outside"))
+_TREATMENT, _REMISSION, _ALIVE = (TIMES.index(each) for each in ("treatment", "remission", "alive"))
 
 
 def anchor(rounds: Rounds, rows: Ints, time: Floats, name: str) -> None:
@@ -30,56 +32,58 @@ def anchor(rounds: Rounds, rows: Ints, time: Floats, name: str) -> None:
 
 def take(rounds: Rounds, rows: Ints) -> None:
     """Take the samples that are due; their results are there after a while."""
-    ward, now, schedules = rounds.ward, rounds.ensemble.now, rounds.protocol.monitoring.schedules
+    ward, table, now = rounds.ward, rounds.timetable, rounds.ensemble.now
     due = ward.samples.take(rows, axis=1) <= now[rows]
-    someone = due.any(axis=0)
-    if not someone.any():
+    if not np.count_nonzero(due):
         return
-    rows, due = rows[someone], due[:, someone]
-    which, who = np.nonzero(due)
-    ward.samples[which, rows[who]] = NEVER
-    due &= ~_elsewhere(rounds, rows, due)
-    due &= _during(ward, rows)[[TIMES.index(schedule.during) for schedule in schedules]]
-    _measure(rounds, rows, due)
-    for number in np.flatnonzero(due.any(axis=1)):
-        these, schedule = rows[due[number]], schedules[number]
-        time = now[these]
-        ward.sampled[number, these] += 1
-        ward.results[number, these] = time + schedule.result_after
-        ward.repeats[number, these] += 1
-        again = ward.repeats[number, these] < schedule.times
-        ward.samples[number, these[again]] = time[again] + schedule.every
-        rounds.charts.write(these, time, "sample", schedule.name)
+    which, who = due.nonzero()
+    whose = rows[who]
+    ward.samples[which, whose] = NEVER
+    kept = ~_elsewhere(rounds, which, whose) & _during(ward, table.during[which], whose)
+    which, whose = which[kept], whose[kept]
+    if not len(which):
+        return
+    _measure(rounds, which, whose)
+    time = now[whose]
+    ward.sampled[which, whose] += 1
+    ward.results[which, whose] = time + table.result_after[which]
+    repeats = ward.repeats[which, whose] + 1
+    ward.repeats[which, whose] = repeats
+    next_time = np.where(repeats < table.times[which], time + table.every[which], NEVER)
+    ward.samples[which, whose] = next_time
+    if rounds.charts.full:
+        for number in np.unique(which).tolist():
+            these = which == number
+            name = rounds.protocol.monitoring.schedules[number].name
+            rounds.charts.write(whose[these], time[these], "sample", name)
 
 
-def _elsewhere(rounds: Rounds, rows: Ints, due: Flags) -> Flags:
-    """Which samples are due where these patients are not: they go on where they belong, bool[S, n].
+def _elsewhere(rounds: Rounds, which: Ints, whose: Ints) -> Flags:
+    """Which of these samples are due where the patients are not: they go on where they belong.
 
     What belongs outside is left out while the stay lasts; what belongs on the ward waits for the next admission.
     """
-    ward, now = rounds.ward, rounds.ensemble.now[rows]
-    until = ward.inpatient_until[rows]
+    ward, now = rounds.ward, rounds.ensemble.now[whose]
+    until, where = ward.inpatient_until[whose], rounds.timetable.where[which]
     inside = until > now
-    elsewhere = np.zeros_like(due)
-    for number, schedule in enumerate(rounds.protocol.monitoring.schedules):
-        if schedule.where == "outside":
-            elsewhere[number] = due[number] & inside
-            these = elsewhere[number]
-            _leave_out(ward, number, schedule, rows[these], now[these], until[these])
-        elif schedule.where == "ward":
-            elsewhere[number] = due[number] & ~inside
-            ward.waiting[number, rows[elsewhere[number]]] = True
-    return elsewhere
+    left_out, waits = (where == _OUTSIDE) & inside, (where == _WARD) & ~inside
+    if np.count_nonzero(left_out):
+        _leave_out(rounds, which[left_out], whose[left_out], now[left_out], until[left_out])
+    if np.count_nonzero(waits):
+        ward.waiting[which[waits], whose[waits]] = True
+    return left_out | waits
 
 
-def _leave_out(ward: Ward, number: int, schedule: Schedule, rows: Ints, now: Floats, until: Floats) -> None:
+def _leave_out(rounds: Rounds, which: Ints, whose: Ints, now: Floats, until: Floats) -> None:
     """The times of a schedule that fall into a stay count as if they had been kept."""
-    if not np.isfinite(schedule.every):
-        return
-    missed = np.maximum(np.ceil((until - now) / schedule.every - _SHORTLY), 1.0)
-    ward.repeats[number, rows] += missed.astype(np.int64)
-    again = ward.repeats[number, rows] < schedule.times
-    ward.samples[number, rows] = np.where(again, now + missed * schedule.every, NEVER)
+    ward, table = rounds.ward, rounds.timetable
+    again = table.every[which] < NEVER
+    which, whose, now, until = which[again], whose[again], now[again], until[again]
+    every = table.every[which]
+    missed = np.maximum(np.ceil((until - now) / every - _SHORTLY), 1.0)
+    repeats = ward.repeats[which, whose] + missed.astype(np.int64)
+    ward.repeats[which, whose] = repeats
+    ward.samples[which, whose] = np.where(repeats < table.times[which], now + missed * every, NEVER)
 
 
 def take_up(rounds: Rounds, rows: Ints) -> None:
@@ -91,20 +95,19 @@ def take_up(rounds: Rounds, rows: Ints) -> None:
         ward.waiting[number, these] = False
 
 
-def _during(ward: Ward, rows: Ints) -> Flags:
-    """Who is in each of the `TIMES`: bool[3, n]."""
-    treated = ward.course.phase[rows] != Phase.OFF
-    return np.stack([treated, ward.in_remission[rows], np.ones(len(rows), bool)])
+def _during(ward: Ward, during: Ints, whose: Ints) -> Flags:
+    """Whether these patients are in these of the `TIMES`."""
+    treated = (during == _TREATMENT) & (ward.course.phase[whose] != Phase.OFF)
+    return treated | (during == _REMISSION) & ward.in_remission[whose] | (during == _ALIVE)
 
 
-def _measure(rounds: Rounds, rows: Ints, due: Flags) -> None:
-    """What these samples (bool[S, n]) will tell."""
+def _measure(rounds: Rounds, which: Ints, whose: Ints) -> None:
+    """What these samples will tell."""
     ward, binding = rounds.ward, rounds.binding
-    which, who = np.nonzero(due)
-    sample, place = np.nonzero(binding.laboratory.measures[which])
-    which, who = which[sample], who[sample]
+    sample, place = binding.laboratory.measures[which].nonzero()
+    rows, who = np.unique(whose, return_inverse=True)
     truth = rounds.kernel.signals(rounds.ensemble, rows, binding.signal_of) * binding.factor_of
-    whose = rows[who]
+    which, whose, who = which[sample], whose[sample], who[sample]
     ward.pending[which, place, whose] = measured(
         binding.laboratory, which, place, truth[who, place], rounds.seed, ward.luck[whose], ward.sampled[which, whose]
     )
@@ -112,34 +115,46 @@ def _measure(rounds: Rounds, rows: Ints, due: Flags) -> None:
 
 def due(rounds: Rounds, rows: Ints) -> Flags:
     """Of whom results are there now."""
-    return np.asarray((rounds.ward.results.take(rows, axis=1) <= rounds.ensemble.now[rows]).any(axis=0))
+    due = rounds.ward.results.take(rows, axis=1) <= rounds.ensemble.now[rows]
+    return np.asarray(np.logical_or.reduce(due, axis=0))
 
 
 def results(rounds: Rounds, rows: Ints) -> tuple[Ints, Ints]:
     """Results that are there now; who is to be judged by them, and whose marrow is known."""
-    ward, now, binding = rounds.ward, rounds.ensemble.now, rounds.binding
-    observables = rounds.protocol.monitoring.observables
+    ward, table, binding, now = rounds.ward, rounds.timetable, rounds.binding, rounds.ensemble.now
     due = ward.results.take(rows, axis=1) <= now[rows]
-    judged, marrow = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
-    for number in np.flatnonzero(due.any(axis=1)):
-        schedule, these = rounds.protocol.monitoring.schedules[number], rows[due[number]]
-        time = now[these]
-        ward.results[number, these] = NEVER
-        places = np.flatnonzero(binding.laboratory.measures[number])
-        values = ward.pending[number][places[:, None], these]
-        ward.latest[places[:, None], these] = values
-        if rounds.charts.full:
-            for place, each in zip(places.tolist(), values, strict=True):
-                observable = observables[place]
-                rounds.charts.write(these, time, "result", observable.name, each, observable.unit, schedule.name)
-        if not binding.judged.isdisjoint(schedule.observables):
-            judged |= due[number]
-        fed = binding.feeds[:, number]
-        rounds.looked[np.ix_(fed, these)] = True
-        if fed.any() or not binding.read.isdisjoint(schedule.observables):
-            rounds.seen[these] = True
-        if schedule.anchor == "infusion end":
-            ward.assessed[these] = np.maximum(ward.assessed[these], ward.course.cycle[these])
-        if schedule.anchor in ("infusion end", "next line"):
-            marrow |= due[number]
-    return rows[judged], rows[marrow]
+    if not np.count_nonzero(due):
+        return rows[:0], rows[:0]
+    which, who = due.nonzero()
+    whose = rows[who]
+    ward.results[which, whose] = NEVER
+    sample, place = binding.laboratory.measures[which].nonzero()
+    values = ward.pending[which[sample], place, whose[sample]]
+    # one after the other, so that of two results of one thing the later schedule's stands
+    ward.latest.reshape(-1)[place * len(ward) + whose[sample]] = values
+    if rounds.charts.full:
+        _chart(rounds, which, whose)
+    fed, looked = binding.feeds[:, which].nonzero()
+    rounds.looked[fed, whose[looked]] = True
+    rounds.seen[whose[table.seen[which]]] = True
+    assessed = whose[table.assesses[which]]
+    ward.assessed[assessed] = np.maximum(ward.assessed[assessed], ward.course.cycle[assessed])
+    return _each_once(rows, who[table.judged[which]]), _each_once(rows, who[table.decides[which]])
+
+
+def _each_once(rows: Ints, places: Ints) -> Ints:
+    """Those of these patients who stand at the places."""
+    there = np.zeros(len(rows), bool)
+    there[places] = True
+    return rows[there]
+
+
+def _chart(rounds: Rounds, which: Ints, whose: Ints) -> None:
+    """Chart the results of these samples."""
+    ward, monitoring = rounds.ward, rounds.protocol.monitoring
+    for number in np.unique(which).tolist():
+        these, schedule = whose[which == number], monitoring.schedules[number]
+        time = rounds.ensemble.now[these]
+        for place in np.flatnonzero(rounds.binding.laboratory.measures[number]).tolist():
+            known, values = monitoring.observables[place], ward.pending[number, place, these]
+            rounds.charts.write(these, time, "result", known.name, values, known.unit, schedule.name)

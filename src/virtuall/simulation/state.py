@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.condition_memory import Memory
+from virtuall.clinic.event import draw_purposes
 from virtuall.dosing.care import Given
 from virtuall.engine.ensemble import Ensemble
 from virtuall.engine.kernel import Kernel
@@ -16,6 +17,7 @@ from virtuall.simulation.bind import Binding
 from virtuall.simulation.charts import Charts
 from virtuall.simulation.protocol import Protocol
 from virtuall.simulation.snapshot import Reader, column_readers
+from virtuall.simulation.timetable import Timetable, timetable_of
 from virtuall.simulation.ward import Ward
 
 Floats = NDArray[np.float64]
@@ -37,6 +39,8 @@ class Rounds:
     seed: int
     late: Flags
     earlier_transplant: Flags
+    timetable: Timetable = field(init=False)
+    event_purposes: tuple[str, ...] = field(init=False)
     readers: dict[str, Reader] = field(init=False)
     rule_memory: Memory = field(init=False)
     judgment_memory: Memory = field(init=False)
@@ -52,6 +56,8 @@ class Rounds:
 
     def __post_init__(self) -> None:
         n = len(self.ward)
+        self.timetable = timetable_of(self.protocol, self.binding)
+        self.event_purposes = draw_purposes(self.binding.events)
         self.given = {name: Given.nothing(dose, n) for name, dose in self.protocol.care.items()}
         self.readers = column_readers(self.model, self.protocol, self.binding.events, self.given)
         self.finding_memory = self.binding.findings.memory(n)

@@ -140,6 +140,8 @@ def _look(rounds: Rounds, leg: Leg, place: int, rows: Ints) -> None:
 
 def bridge(rounds: Rounds, rows: Ints) -> None:
     """Bridging therapy begins for who still waits."""
+    if not len(rows):
+        return
     ward, legs, now = rounds.ward, rounds.protocol.legs, rounds.ensemble.now
     rows = rows[(ward.course.phase[rows] == Phase.WAITING) & (ward.supply[rows] == MAKING)]
     for leg, these in by_leg(rounds, rows):

@@ -14,6 +14,8 @@ Ints = NDArray[np.int64]
 
 def begin(rounds: Rounds, rows: Ints) -> None:
     """Those who are still in remission leave the protocol and are conditioned."""
+    if not len(rows):
+        return
     ward, policy = rounds.ward, rounds.protocol.transplant
     rows = rows[ward.in_remission[rows] & ~ward.transplanted[rows]]
     if not len(rows):

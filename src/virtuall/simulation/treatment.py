@@ -26,6 +26,8 @@ Ints = NDArray[np.int64]
 
 def review(rounds: Rounds, rows: Ints) -> None:
     """A held infusion is looked at every day."""
+    if not len(rows):
+        return
     held = rows[rounds.ward.course.phase[rows] == Phase.HELD]
     rounds.ward.agenda["review"][held] = rounds.ensemble.now[held] + 1.0
     rounds.seen[held] = True
@@ -38,17 +40,16 @@ def follow_rules(rounds: Rounds, rows: Ints) -> None:
         return
     time = rounds.ensemble.now[rows]
     seen = snapshot(rounds.readers, ward, rows, time, program.conditions.columns)
-    applies = rounds.binding.rule_applies[:, ward.course.leg[rows]]
+    applies = rounds.binding.rule_applies.take(ward.course.leg[rows], axis=1)
     fired = program.fire(rounds.rule_memory, rows, time, seen, {}, applies)
-    some = np.flatnonzero(fired.any(axis=1))
-    if not len(some):
+    if not np.count_nonzero(fired):
         return
     settled = settle(fired, program.rules)
-    for place in some.tolist():
+    for place in np.logical_or.reduce(fired, axis=1).nonzero()[0].tolist():
         rule, beaten, these = program.rules[place], settled.overruled_by[place] >= 0, settled.stands[place]
-        if beaten.any():
+        if np.count_nonzero(beaten):
             rounds.charts.write(rows[beaten], time[beaten], "overruled", rule.action, rule=rule.name)
-        if these.any():
+        if np.count_nonzero(these):
             _obey(rounds, place, rule, rows[these])
 
 

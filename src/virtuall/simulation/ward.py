@@ -208,12 +208,20 @@ def open_ward(
 
 def next_stop(ward: Ward, rows: Ints) -> Floats:
     """The earliest plan of each of these patients."""
-    return np.asarray(ward.plan.take(rows, axis=1).min(axis=0))
+    return np.asarray(np.minimum.reduce(ward.plan.take(rows, axis=1), axis=0))
 
 
 def due_rows(ward: Ward, rows: Ints, times: Floats, now: Floats) -> Ints:
     """Those of these patients whose time has come; ``times`` and ``now`` of everybody."""
     return rows[times[rows] <= now[rows]]
+
+
+def due_places(plans: Floats, rows: Ints, now: Floats) -> list[tuple[int, Ints]]:
+    """The rows of ``plans`` that are due for some of these patients, each with those patients."""
+    due = plans.take(rows, axis=1) <= now[rows]
+    if not np.count_nonzero(due):
+        return []
+    return [(place, rows[due[place]]) for place in np.logical_or.reduce(due, axis=1).nonzero()[0].tolist()]
 
 
 def note_first(ward: Ward, name: str, rows: Ints, time: Floats) -> None:
