@@ -73,12 +73,10 @@ class Given:
 
     def allows(self, dose: CareDose, rows: Ints, time: Floats) -> NDArray[np.bool_]:
         """Whether the limits of the drug allow a dose now."""
-        allowed = time - self.times[0][rows] >= dose.apart - _SAME_INSTANT
-        if dose.most:
-            allowed &= time - self.times[-1][rows] >= dose.within - _SAME_INSTANT
-        if dose.most_in_all:
-            allowed &= self.count[rows] < dose.most_in_all
-        return np.asarray(allowed)
+        apart = time - self.times[0, rows] >= dose.apart - _SAME_INSTANT
+        often = time - self.times[-1, rows] >= dose.within - _SAME_INSTANT if dose.most else np.ones(len(rows), bool)
+        left = self.count[rows] < (dose.most_in_all or np.inf)
+        return np.asarray(apart & often & left)
 
     def note(self, rows: Ints, time: Floats) -> None:
         """A dose is given."""
