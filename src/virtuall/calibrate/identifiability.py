@@ -30,7 +30,7 @@ class Identified:
     narrowed : float
         1 - posterior variance / prior variance: 0 when the rows told nothing.
     partner, correlation : str, float
-        The entry that it is most correlated with in the posterior.
+        The entry that it is most correlated with in the posterior; empty where it is alone.
     told_by : tuple of str
         Ids of the rows whose surrogates react most.
     """
@@ -58,7 +58,7 @@ def identified(fit: BlockFit) -> tuple[Identified, ...]:
     for place, entry in enumerate(fit.fitted):
         values = entry.values(fit.members[:, place])[entry.numbers[0]]
         others = np.abs(np.where(np.arange(len(together)) == place, 0.0, together[place]))
-        most = int(np.nanargmax(others))
+        most = int(np.argmax(others)) if len(others) > 1 else None
         strongest = np.argsort(-np.abs(slopes[:, place]))[:3]
         low, high = np.quantile(values, [0.025, 0.975])
         found.append(
@@ -72,8 +72,8 @@ def identified(fit: BlockFit) -> tuple[Identified, ...]:
                 high=float(high),
                 shift=float(draws[:, place].mean()),
                 narrowed=float(1 - draws[:, place].var()),
-                partner=fit.fitted[most].name,
-                correlation=float(together[place, most]),
+                partner="" if most is None else fit.fitted[most].name,
+                correlation=0.0 if most is None else float(together[place, most]),
                 told_by=tuple(
                     fit.surrogate.targets[row].figure.target for row in strongest if abs(slopes[row, place]) > _TOLD
                 ),

@@ -92,7 +92,7 @@ def _entry(each: Identified) -> tuple[str, ...]:
         f"{each.median:.3g} ({each.low:.3g}-{each.high:.3g})",
         f"{each.shift:+.2f}",
         f"{each.narrowed:.0%}",
-        f"{each.partner} ({each.correlation:+.2f})",
+        f"{each.partner} ({each.correlation:+.2f})" if each.partner else "",
         ", ".join(each.told_by) or "none",
     )
 
