@@ -151,7 +151,7 @@ def test_what_is_finished_is_kept_and_not_simulated_again(
     said = capsys.readouterr()
     assert counted.calls == 6
     assert "4 candidates of blinatumomab/relapsed, each on the same 8 patients" in said.out
-    assert "-72.0 (" in said.out and "the uncertainty of the model's parameters" in said.out
+    assert "-72.0 (" in said.out and "what is not known of these" in said.out
 
 
 def test_a_bayesian_search_goes_on_where_it_was_stopped(

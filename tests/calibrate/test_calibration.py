@@ -131,21 +131,36 @@ def test_rows_of_a_family_share_their_weight():
 def test_same_luck_same_patient():
     """Patients of two parameter sets with the same luck differ by the numbers alone."""
     both = sample(
-        "eliana", 4, seed=3, ids=[0, 1, 10, 11], luck=[0, 1, 0, 1], numbers={"growth_median": [0.05, 0.05, 0.09, 0.09]}
+        "eliana",
+        4,
+        parameters="shipped",
+        seed=3,
+        ids=[0, 1, 10, 11],
+        luck=[0, 1, 0, 1],
+        numbers={"growth_median": [0.05, 0.05, 0.09, 0.09]},
     )
     frame = both.frame().drop(columns="growth_median")
     np.testing.assert_array_equal(frame.loc[[0, 1]].to_numpy(), frame.loc[[10, 11]].to_numpy())
-    plain = sample("eliana", 2, seed=3).frame()
+    plain = sample("eliana", 2, seed=3, parameters="shipped").frame()
     np.testing.assert_array_equal(frame.loc[[0, 1], plain.columns].to_numpy(), plain.to_numpy())
 
 
 def test_a_number_of_a_cohort_is_its_own():
-    wide = sample("eliana", 50, seed=1, numbers={"failure_hazard": 9.0, "eliana/infection_fatality": 0.5})
+    wide = sample(
+        "eliana",
+        50,
+        seed=1,
+        parameters="shipped",
+        numbers={"failure_hazard": 9.0, "eliana/infection_fatality": 0.5},
+    )
     assert wide.columns["failure_hazard"].max() < 9.0  # the cohort sets it itself
     assert set(wide.columns["infection_fatality"]) == {0.5}
     model = load_system()
     assert shipped_value("eliana/infection_fatality", model) != 0.5
-    assert "infection_fatality" not in sample("zuma3", 5, seed=1, numbers={"eliana/infection_fatality": 0.5}).columns
+    assert (
+        "infection_fatality"
+        not in sample("zuma3", 5, seed=1, parameters="shipped", numbers={"eliana/infection_fatality": 0.5}).columns
+    )
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def with_trials(folder: Path, *trials: str) -> Path:
     (folder / "calibration").mkdir()
     names = ", ".join(f'"{each}"' for each in trials)
     (folder / "calibration/budget.toml").write_text(f'[[block]]\nname = "own"\ntrials = [{names}]\n')
+    (folder / "calibration/ensemble.csv").write_text("growth_median\n0.06\n")
     return folder
 
 

@@ -24,7 +24,7 @@ from virtuall.core.position import Position
 from virtuall.core.random import uniform
 from virtuall.model import load_system, open_shelf
 from virtuall.model.shelf import Shelf
-from virtuall.population.numbers import POLICIES
+from virtuall.population.numbers import POLICIES, REFERRED
 from virtuall.texts.cohort import read_cohort
 
 Floats = NDArray[np.float64]
@@ -105,6 +105,10 @@ def _written(address: str, shelf: Shelf) -> object:
         held = tomllib.loads(shelf.file(f"therapies/{head}/policy.toml").read_text(encoding="utf-8"))
         table, _, key = tail.rpartition(".")
         return held.get(table or "policy", {}).get(key or tail)
+    if slash and tail == REFERRED:
+        regimens = shelf.matching(f"therapies/{head}/regimens/*.toml").values()
+        texts = [tomllib.loads(path.read_text(encoding="utf-8")) for path in regimens]
+        return [text["transplant"].get("referred") for text in texts if "transplant" in text]
     model = load_system(shelf.roots, shipped=False)
     if slash and head in model.products:
         value = model.products[head].get(tail)
