@@ -230,7 +230,8 @@ class _Charted:
         # an event that gets worse is charted again: the worst grade of each episode counts
         keys = ["patient", "kind", "what", "rule", "episode"]
         graded = events["rule"].isin(set(self.scales.values()))
-        named = events.assign(what=events["what"].astype(str).where(graded, ""))  # other events of a kind are counted together
+        # other events of a kind are counted together
+        named = events.assign(what=events["what"].astype(str).where(graded, ""))
         worst = with_episodes(named).groupby(keys, observed=True)["value"].max().reset_index()
         self.kind = _names(worst)
         self.grade = worst["value"].to_numpy(float)
