@@ -51,6 +51,7 @@ def test_rules_are_counted_over_all_chunks(call, clinic, tmp_path: Path, monkeyp
     )
     monkeypatch.setattr(importlib.import_module("virtuall.simulation.simulate"), "simulate", simulate)
     monkeypatch.setattr(run_module, "CHUNK", 2)
+    monkeypatch.setattr(run_module, "found_outside", lambda *given: ())  # the protocol is no whole one
     words = ["run", protocol.name, "--cohort", "adult_relapsed", "-n", 5, "--off-label"]
     found = json.loads(call(*words, "--out", tmp_path / "a", "--rules", "--json").out)["rules"]
     assert [(each["rule"], each["patients"], each["first_day"]) for each in found] == [
