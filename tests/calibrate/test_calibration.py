@@ -12,6 +12,7 @@ from virtuall.calibrate import evaluation
 from virtuall.calibrate.budget import read_budget, shipped_value
 from virtuall.calibrate.ensemble_text import write_ensemble
 from virtuall.calibrate.fit import calibrate
+from virtuall.calibrate.identifiability import sobol
 from virtuall.calibrate.posterior import sample_stage, votes
 from virtuall.calibrate.stamp import what_changed
 from virtuall.calibrate.surrogate import Surrogate
@@ -33,10 +34,11 @@ def test_smoke_gives_an_ensemble_and_a_report(smoke, tmp_path):
     _, found = smoke
     assert len(found.ensemble) == found.budget.members
     assert np.isfinite(found.ensemble.values).all()
-    text = calibration_report(found)
+    sensitivity = [sobol(each, found.seed) for each in found.blocks]
+    text = calibration_report(found, sensitivity)
     for entry in found.blocks[0].fitted:
         assert entry.name in text
-    assert sensitivity_table(found).startswith("block,row,entry,total_index")
+    assert sensitivity_table(found, sensitivity).startswith("block,row,entry,total_index")
     table, stamp = write_ensemble(found, tmp_path)
     library = tmp_path / "own"
     (library / "calibration").mkdir(parents=True)

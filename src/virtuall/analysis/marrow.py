@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from virtuall.population.ensemble import sets_for
 from virtuall.trial.design import Design
-from virtuall.trial.run import ever_treated, patient_ids
+from virtuall.trial.run import simulate_arm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,11 +57,13 @@ def best_marrow_change(
 
     sets = {name: values[:1] for name, values in sets_for(parameters, seed, replicates, library).items()}
     times = np.arange(0.0, design.figures.response_by + _STEP / 2, _STEP)
-    once = replace(design, recorded=times)
-    known = outcomes.set_index("patient")
+    once = replace(design, recorded=times, horizon=float(times[-1]))
+    known, lots = outcomes.set_index("patient"), np.zeros(1, np.int64)
     parts = []
-    for arm in design.arms:
-        ids, shares = _course(once, arm.name, seed, processes, library, sets)
+    for arm in once.arms:
+        result = simulate_arm(once, arm, seed, lots, processes, library, names=(SIGNAL,), numbers=sets)
+        signals = result.signals[SIGNAL].transpose("patient", "time")
+        ids, shares = signals["patient"].to_numpy(), np.asarray(signals.to_numpy(), np.float64)
         rows = known.loc[ids]
         until = np.fmin(rows["follow_up"].to_numpy(float), rows["next_line_day"].to_numpy(float))
         parts.append(pd.Series(best_change(times, shares, until), index=ids))
@@ -86,32 +88,3 @@ def best_change(times: Floats, shares: Floats, until: Floats) -> Floats:
     lowest = np.where(seen & np.isfinite(shares), shares, np.inf).min(axis=1)
     usable = np.isfinite(lowest) & (shares[:, 0] > 0)
     return np.divide(lowest, shares[:, 0], out=np.full(len(shares), np.nan), where=usable) - 1
-
-
-def _course(
-    design: Design,
-    name: str,
-    seed: int,
-    processes: int,
-    library: Sequence[Path | str],
-    sets: dict[str, Floats],
-) -> tuple[NDArray[np.int64], Floats]:
-    from virtuall.population import sample
-    from virtuall.simulation.protocol import load_protocol
-    from virtuall.simulation.simulate import simulate
-
-    arm = next(each for each in design.arms if each.name == name)
-    ids = patient_ids(design, arm, 1)
-    own = {address: np.repeat(values, arm.size) for address, values in sets.items()}
-    result = simulate(
-        sample(arm.cohort, len(ids), seed, library=library, ids=ids, numbers=own),
-        load_protocol(arm.protocol, library=library, scales=(*design.scales, *arm.scales), as_of=design.as_of),
-        days=float(design.recorded[-1]),
-        treated=ever_treated(arm, seed, ids),
-        record=(SIGNAL,),
-        times=design.recorded,
-        chart="key",
-        processes=processes,
-    )
-    signals = result.signals[SIGNAL].transpose("patient", "time")
-    return np.asarray(signals["patient"].to_numpy(), np.int64), np.asarray(signals.to_numpy(), np.float64)

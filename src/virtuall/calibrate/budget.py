@@ -7,19 +7,16 @@ is told by its standardized place: 0 is the value of the texts, 1 is one prior s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.clinic.policy import read_next_line, read_transplant
 from virtuall.core.errors import InputError, Problems, TextError
 from virtuall.core.position import Position
 from virtuall.model import Model, load_system, open_shelf
-from virtuall.population.numbers import POLICIES, REFERRED, checked
-from virtuall.simulation.protocol import load_protocol
-from virtuall.texts.cohort import read_cohort
+from virtuall.population.numbers import checked, number_at
 from virtuall.texts.table import Table, reading
 from virtuall.trial.design import load_design
 from virtuall.trial.endpoints import ENDPOINTS
@@ -219,31 +216,10 @@ def shipped_value(address: str, model: Model, library: Sequence[Path | str] = ()
         When there is no such number (nearest match offered).
     """
     checked({address: 0.0}, model, library)
-    shelf = open_shelf(library)
-    head, slash, tail = address.partition("/")
-    if slash and head in POLICIES:
-        path = shelf.file(f"therapies/{head}/policy.toml")
-        policy = read_transplant(path) if head == POLICIES[0] else read_next_line(path)
-        known = {each.name: getattr(policy, each.name) for each in fields(policy)}
-        known |= {f"after.{key}": value for key, value in known.pop("after", {}).items()}
-        if not isinstance(known.get(tail), float):
-            allowed = tuple(f"{head}/{key}" for key, value in known.items() if isinstance(value, float))
-            raise InputError("no such number of this policy", given=address, allowed=allowed)
-        return float(known[tail])
-    if slash and tail == REFERRED:
-        names = [name for name in shelf.protocols if name.startswith(f"{head}/")]
-        found = [leg.transplant_referred for name in names for leg in load_protocol(name, library=library).legs]
-        known_shares = [each for each in found if each is not None]
-        if not known_shares:
-            raise InputError("no regimen of this product sets a share referred to transplant", given=address)
-        return known_shares[0]
-    if slash and head in model.products:
-        return model.products[head][tail].value
-    own = read_cohort(shelf.cohort(head)) if slash else None
-    values = model.values if own is None else own.parameters
-    random = model.random if own is None else {**own.covariates, **own.random}
-    what, dot, key = (tail if slash else head).partition(".")
-    return float(random[what].numbers[key]) if dot else values[what].value
+    found = number_at(address, open_shelf(library), model)
+    if found is None:
+        raise InputError("no text holds a number at this address", given=address)
+    return found
 
 
 def _check_rows(budget: Budget, library: Sequence[Path | str], where: str) -> None:

@@ -7,7 +7,7 @@ was cut off goes on behind the last one.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.calibrate.budget import Block, Fitted, calibrate_targets, usable_rows
+from virtuall.calibrate.budget import Block, Fitted, usable_rows
 from virtuall.calibrate.texts_read import texts_read
 from virtuall.core.errors import StoreError
 from virtuall.store.atomic import checksum, replace_file
@@ -140,7 +140,8 @@ def _simulated(
     values: dict[str, Sequence[float]] = {}
     failed, patients = np.zeros(len(places)), 0
     for name in block.trials:
-        found, lost, size = _trial_values(name, block.arms, numbers, lots, seed, processes, library)
+        wanted = {each.figure.target for each in targets if each.trial == name}
+        found, lost, size = _trial_values(name, block.arms, wanted, numbers, lots, seed, processes, library)
         values |= found
         failed += lost
         patients += size
@@ -151,6 +152,7 @@ def _simulated(
 def _trial_values(
     name: str,
     arms: Sequence[str],
+    wanted: Collection[str],
     numbers: Mapping[str, Floats],
     lots: NDArray[np.int64],
     seed: int,
@@ -163,7 +165,6 @@ def _trial_values(
         design = replace(design, arms=tuple(arm for arm in design.arms if arm.name in arms))
     tables = [read_rows(each, library) for each in (design.name, *design.also_scored)]
     run = simulate_design(design, tables, seed, len(lots), processes, library, numbers=numbers, lots=lots)
-    wanted = set(calibrate_targets(Block(name, (name,), tuple(arms), 0), library))
     values: dict[str, Sequence[float]] = {}
     for table in tables:
         # a pooled row is computed from the patients of one point too, not from groups that mix points

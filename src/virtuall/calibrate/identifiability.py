@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from virtuall.calibrate.fit import BlockFit
 
 Floats = NDArray[np.float64]
+Sensitivity = tuple[tuple[str, ...], Floats]
 _TOLD = 0.15
 _SOBOL = 128
 
@@ -82,7 +83,7 @@ def identified(fit: BlockFit) -> tuple[Identified, ...]:
     return tuple(found)
 
 
-def sobol(fit: BlockFit, seed: int) -> tuple[tuple[str, ...], Floats]:
+def sobol(fit: BlockFit, seed: int) -> Sensitivity:
     """Total Sobol indices over the prior, of rows that the surrogate can predict.
 
     Returns

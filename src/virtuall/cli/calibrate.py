@@ -43,6 +43,7 @@ def calibrate(
         )
     from virtuall.calibrate.ensemble_text import write_ensemble
     from virtuall.calibrate.fit import calibrate as fit
+    from virtuall.calibrate.identifiability import sobol
     from virtuall.report.calibration_report import calibration_report, sensitivity_table
 
     start = time.monotonic()
@@ -56,8 +57,9 @@ def calibrate(
         remark(f"Stopped; finished batches are kept. Go on: virtuall calibrate --resume --out {out}")
         raise typer.Exit(130) from None
     paths = write_ensemble(found, out, library or ())
-    write_text(out / "calibration.md", calibration_report(found))
-    write_text(out / "sensitivity.csv", sensitivity_table(found))
+    sensitivity = [sobol(each, found.seed) for each in found.blocks]
+    write_text(out / "calibration.md", calibration_report(found, sensitivity))
+    write_text(out / "sensitivity.csv", sensitivity_table(found, sensitivity))
     for each in found.blocks:
         best, worst = each.distance.min(), each.distance.max()
         rows = len(each.surrogate.targets)

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.core.random import uniform
 from virtuall.export.adam_text import AdamText
 from virtuall.population.ensemble import sets_for
 from virtuall.simulation.protocol import Protocol
 from virtuall.simulation.result import Result
-from virtuall.trial.accrual import cut_data
 from virtuall.trial.charted import with_first_response
 from virtuall.trial.design import load_design
 from virtuall.trial.reported import Report
-from virtuall.trial.run import simulate_arm, stacked
+from virtuall.trial.run import simulate_design
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,25 +152,20 @@ def study_of_trial(
         With every error in the texts of the trial.
     """
     design = load_design(name, library)
-    sets, lots = sets_for("calibrated", seed, 1, library), np.zeros(1, np.int64)
-    results = [
-        simulate_arm(design, arm, seed, lots, processes, library, numbers=sets, chart="full") for arm in design.arms
-    ]
-    whole, events = stacked(design, [each.outcomes for each in results], [each.events for each in results])
-    draws = uniform(seed, "accrual", whole["patient"].to_numpy())
-    known = cut_data(whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after)
+    sets = sets_for("calibrated", seed, 1, library)
+    run = simulate_design(design, (), seed, 1, processes, library, numbers=sets, chart="full")
     arms = ", ".join(f"{arm.size} {arm.name}" for arm in design.arms)
     return Study(
         identifier=f"{SIMULATED}-{design.name.upper()}",
         about=f"One simulated trial of the design of {design.title} ({arms}), seed {seed}.",
-        protocols={arm.name: each.protocol for arm, each in zip(design.arms, results, strict=True)},
-        outcomes=known.sort_values("patient", kind="stable").reset_index(drop=True),
-        events=events,
+        protocols=run.protocols,
+        outcomes=run.outcomes.sort_values("patient", kind="stable").reset_index(drop=True),
+        events=run.events,
         text=text,
         response_by=design.figures.response_by,
         emergent_after=design.events_after,
         emergent_kinds=design.events_to_the_end,
         reports=design.reports,
         seed=seed,
-        provenance={arm.name: dict(each.provenance) for arm, each in zip(design.arms, results, strict=True)},
+        provenance=run.provenance,
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,7 @@ from virtuall.core.errors import InputError, TextError
 from virtuall.core.position import Position
 from virtuall.core.random import uniform
 from virtuall.model import load_system, open_shelf
-from virtuall.model.shelf import Shelf
-from virtuall.population.numbers import POLICIES, REFERRED
-from virtuall.texts.cohort import read_cohort
+from virtuall.population.numbers import number_at
 
 Floats = NDArray[np.float64]
 ENSEMBLE = "calibration/ensemble.csv"
@@ -94,32 +91,10 @@ def _without_changed(ensemble: Ensemble, path: Path, library: Sequence[Path | st
     if own + 1 == len(shelf.roots):
         return ensemble
     before = open_shelf(shelf.roots[: own + 1], shipped=False)
-    kept = [at for at, each in enumerate(ensemble.addresses) if _written(each, before) == _written(each, shelf)]
+    models = [(each, load_system(each.roots, shipped=False)) for each in (before, shelf)]
+    written = [[number_at(address, *each) for address in ensemble.addresses] for each in models]
+    kept = [at for at, (theirs, ours) in enumerate(zip(*written, strict=True)) if theirs == ours]
     return Ensemble(tuple(ensemble.addresses[at] for at in kept), ensemble.values[:, kept])
-
-
-def _written(address: str, shelf: Shelf) -> object:
-    """A number as it stands in the texts of a shelf."""
-    head, slash, tail = address.partition("/")
-    if slash and head in POLICIES:
-        held = tomllib.loads(shelf.file(f"therapies/{head}/policy.toml").read_text(encoding="utf-8"))
-        table, _, key = tail.rpartition(".")
-        return held.get(table or "policy", {}).get(key or tail)
-    if slash and tail == REFERRED:
-        regimens = shelf.matching(f"therapies/{head}/regimens/*.toml").values()
-        texts = [tomllib.loads(path.read_text(encoding="utf-8")) for path in regimens]
-        return [text["transplant"].get("referred") for text in texts if "transplant" in text]
-    model = load_system(shelf.roots, shipped=False)
-    if slash and head in model.products:
-        value = model.products[head].get(tail)
-        return None if value is None else value.value
-    own = read_cohort(shelf.cohort(head)) if slash else None
-    what, dot, key = (tail if slash else head).partition(".")
-    if not dot:
-        values = model.values if own is None else own.parameters
-        return values[what].value if what in values else None
-    random = model.random if own is None else {**own.covariates, **own.random}
-    return random[what].numbers.get(key) if what in random else None
 
 
 def center(parameters: str, library: Sequence[Path | str] = ()) -> Mapping[str, float]:

@@ -16,16 +16,21 @@ the model.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from virtuall.core.errors import InputError
+from virtuall.core.errors import InputError, TextError, UnitError
+from virtuall.core.units import unit as read_unit
 from virtuall.model import Model, open_shelf
-from virtuall.texts.cohort import Cohort
+from virtuall.model.shelf import Shelf
+from virtuall.texts.cohort import Cohort, read_cohort
+from virtuall.texts.quantity import quantity
 from virtuall.texts.values import Random, Value
 
 Floats = NDArray[np.float64]
@@ -64,11 +69,15 @@ def checked(
     """
     if not numbers:
         return numbers
-    cohorts = open_shelf(library).cohorts
+    shelf = open_shelf(library)
+    cohorts = shelf.cohorts
+    policies = {name: tuple(f"{name}/{each}" for each in _policy(name, shelf)) for name in POLICIES}
     for address in numbers:
         head, slash, tail = address.partition("/")
         if not slash:
             _known(head, model.values, model.random, address)
+        elif head in policies and address not in policies[head]:
+            raise InputError("no such number of this policy", given=address, allowed=policies[head])
         elif head not in cohorts and head not in POLICIES:
             allowed = (*(f"{head}/{name}" for name in model.products.get(head, {})), f"{head}/{REFERRED}")
             if head not in model.products and tail != REFERRED:
@@ -102,6 +111,63 @@ def numbers_of(numbers: Mapping[str, ArrayLike], model: Model, text: Cohort, nam
             whole = random.setdefault(what, dict({**model.random, **own_random}[what].numbers))
             whole[key] = values  # type: ignore[assignment]
     return Numbers(columns, random, units)
+
+
+def number_at(address: str, shelf: Shelf, model: Model) -> float | None:
+    """The number that the texts of a shelf hold at an address; None where they hold none.
+
+    Parameters
+    ----------
+    model : Model
+        Of that shelf. Its units are those of the number, but for a policy, whose lengths of time are in days.
+    """
+    head, slash, tail = address.partition("/")
+    if slash and head in POLICIES:
+        return _policy(head, shelf).get(tail)
+    if slash and tail == REFERRED:
+        texts = (_toml(path) for path in shelf.matching(f"therapies/{head}/regimens/*.toml").values())
+        return next((_amount(text["transplant"].get("referred")) for text in texts if "transplant" in text), None)
+    if slash and head in model.products:
+        value = model.products[head].get(tail)
+        return None if value is None else value.value
+    if slash and head not in shelf.cohorts:
+        return None
+    own = read_cohort(shelf.cohort(head)) if slash else None
+    what, dot, key = (tail if slash else head).partition(".")
+    if not dot:
+        values = model.values if own is None else own.parameters
+        return values[what].value if what in values else None
+    random = model.random if own is None else {**own.covariates, **own.random}
+    return random[what].numbers.get(key) if what in random else None
+
+
+def _policy(name: str, shelf: Shelf) -> dict[str, float]:
+    """The numbers of a policy by name: ``success``, and of another table than the policy's own ``after.NAME``."""
+    path = shelf.files.get(f"therapies/{name}/policy.toml")
+    tables = {} if path is None else _toml(path)
+    found = {
+        key if table == "policy" else f"{table}.{key}": _amount(written)
+        for table, entries in tables.items()
+        for key, written in entries.items()
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _amount(written: object) -> float | None:
+    """The number of a quantity as texts write it: ``"0.8"``, ``"60 d"``, or a table with its value."""
+    text = f"{written.get('value')} {written.get('unit')}" if isinstance(written, dict) else written
+    try:
+        found = quantity(text) if isinstance(text, str) else None
+    except (TextError, UnitError):
+        return None
+    days = read_unit("d")
+    if found is None or not read_unit(found.unit).same_dimension(days):
+        return None if found is None else found.value
+    return found.to("d").value
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _known(address: str, values: Mapping[str, Value], random: Mapping[str, Random], given: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from virtuall.calibrate.fit import BlockFit, Calibration
-from virtuall.calibrate.identifiability import Identified, identified, sobol
+from virtuall.calibrate.identifiability import Identified, Sensitivity, identified
 
 _NOTICE = "For research and teaching, never for the care of a patient."
 _WEAK = 0.1
@@ -15,8 +15,8 @@ _STRONG = 0.6
 _SHOWN = 0.05
 
 
-def calibration_report(calibration: Calibration) -> str:
-    """The whole report; every figure in it comes from the calibration."""
+def calibration_report(calibration: Calibration, sensitivity: Sequence[Sensitivity]) -> str:
+    """The whole report, with the `sensitivity` of each block; every figure in it comes from the calibration."""
     budget = calibration.budget
     parts = [
         "# Calibration report",
@@ -39,16 +39,15 @@ def calibration_report(calibration: Calibration) -> str:
         f"trial-level discrepancy {budget.discrepancy:g} sampling standard deviations, "
         f"Student's t with {budget.tail:g} degrees of freedom.",
     ]
-    for each in calibration.blocks:
-        parts += _block(each, calibration.seed)
+    for each, indices in zip(calibration.blocks, sensitivity, strict=True):
+        parts += _block(each, indices)
     return "\n\n".join(parts) + "\n"
 
 
-def sensitivity_table(calibration: Calibration) -> str:
+def sensitivity_table(calibration: Calibration, sensitivity: Sequence[Sensitivity]) -> str:
     """CSV of total Sobol indices: row, then one column for each entry of its block."""
     lines = ["block,row,entry,total_index"]
-    for each in calibration.blocks:
-        ids, indices = sobol(each, calibration.seed)
+    for each, (ids, indices) in zip(calibration.blocks, sensitivity, strict=True):
         for row, values in zip(ids, indices, strict=True):
             names = (entry.name for entry in each.fitted)
             lines += [
@@ -57,7 +56,7 @@ def sensitivity_table(calibration: Calibration) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _block(fit: BlockFit, seed: int) -> list[str]:
+def _block(fit: BlockFit, sensitivity: Sensitivity) -> list[str]:
     found = identified(fit)
     return [
         f"## {fit.block.name.capitalize()}",
@@ -80,7 +79,7 @@ def _block(fit: BlockFit, seed: int) -> list[str]:
         "### Sensitivity",
         "Strongest entries of each row that the surrogate predicts (total Sobol index, over the prior); all of them in "
         "`sensitivity.csv`.",
-        _table(("row", "entries"), list(_strongest(fit, seed))),
+        _table(("row", "entries"), list(_strongest(fit, sensitivity))),
     ]
 
 
@@ -127,9 +126,8 @@ def _rows(fit: BlockFit) -> Iterable[tuple[str, ...]]:
         )
 
 
-def _strongest(fit: BlockFit, seed: int) -> Iterable[tuple[str, str]]:
-    ids, indices = sobol(fit, seed)
-    for row, values in zip(ids, indices, strict=True):
+def _strongest(fit: BlockFit, sensitivity: Sensitivity) -> Iterable[tuple[str, str]]:
+    for row, values in zip(*sensitivity, strict=True):
         order = np.argsort(-values)[:3]
         named = [f"{fit.fitted[at].name} {values[at]:.2f}" for at in order if values[at] > _SHOWN]
         yield row, ", ".join(named)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from virtuall.simulation.protocol import Protocol
     from virtuall.simulation.result import Result
     from virtuall.simulation.simulate import Chart
 
@@ -188,12 +189,15 @@ class Simulated:
         The entries that the trial counts.
     signals : xarray.Dataset or None
         What rows read.
+    protocols : mapping of str to Protocol
+        By arm.
     """
 
     outcomes: pd.DataFrame
     events: pd.DataFrame
     charted: pd.DataFrame
     signals: xr.Dataset | None
+    protocols: Mapping[str, Protocol]
     provenance: Mapping[str, Mapping[str, Any]]
 
 
@@ -207,6 +211,7 @@ def simulate_design(
     *,
     numbers: Mapping[str, NDArray[np.float64]] | None = None,
     lots: Ids | None = None,
+    chart: Chart = "key",
 ) -> Simulated:
     """Simulate all arms of a design.
 
@@ -220,7 +225,8 @@ def simulate_design(
     names = signals_read(tables)
     lots = np.arange(replicates, dtype=np.int64) if lots is None else lots
     arms = [
-        simulate_arm(design, arm, seed, lots, processes, library, names=names, numbers=numbers) for arm in design.arms
+        simulate_arm(design, arm, seed, lots, processes, library, names=names, numbers=numbers, chart=chart)
+        for arm in design.arms
     ]
     whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
     patients = whole["patient"].to_numpy()
@@ -230,6 +236,7 @@ def simulate_design(
         events=events,
         charted=counted_events(design, events, whole, tables, seed),
         signals=_together([arm.signals for arm in arms]) if names and design.recorded.size else None,
+        protocols={arm.name: run.protocol for arm, run in zip(design.arms, arms, strict=True)},
         provenance={arm.name: run.provenance for arm, run in zip(design.arms, arms, strict=True)},
     )
 
