@@ -45,7 +45,7 @@ class Fitted:
     spread : float
         Prior standard deviation on the scale.
     rows : tuple of str
-        Published rows that inform it.
+        Published rows that inform it. Without any it is not fitted but keeps its prior.
     why : str
     """
 
@@ -58,6 +58,11 @@ class Fitted:
     spread: float
     rows: tuple[str, ...]
     why: str
+
+    @property
+    def free(self) -> bool:
+        """Whether it is fitted; else it keeps its prior."""
+        return bool(self.rows)
 
     def values(self, place: Floats) -> Mapping[str, Floats]:
         """The numbers at these standardized places (any shape), by address."""
@@ -175,8 +180,9 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
             fitted=tuple(_fitted(each, names, stages, model, library) for each in text.tables("fitted")),
         )
     _check_rows(budget, library, str(path))
-    if len(budget.fitted) > MOST_FITTED:
-        raise TextError(f"at most {MOST_FITTED} fitted entries", given=len(budget.fitted), where=Position(str(path), 1))
+    count = sum(each.free for each in budget.fitted)
+    if count > MOST_FITTED:
+        raise TextError(f"at most {MOST_FITTED} fitted entries", given=count, where=Position(str(path), 1))
     return budget
 
 
@@ -192,7 +198,7 @@ def _fitted(
         shipped=(),
         scale=table.choice("scale", SCALES),
         spread=table.number("spread", low=0),
-        rows=table.texts("rows"),
+        rows=table.texts("rows", default=()),
         why=table.text("why"),
     )
     shipped = []

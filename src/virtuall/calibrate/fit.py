@@ -173,12 +173,19 @@ def _known_mean(values: Floats) -> Floats:
 
 
 def _posterior(surrogate: Surrogate, fitted: Sequence[Fitted], budget: Budget, count: int, seed: int) -> Floats:
-    """Stage after stage; a later stage sees what the earlier ones drew, never changes it."""
+    """Stage after stage; a later stage sees what the earlier ones drew, never changes it.
+
+    Entries that keep their prior are drawn first and seen by every stage.
+    """
     draws = np.zeros((count, len(fitted)))
+    kept_prior = [place for place, each in enumerate(fitted) if not each.free]
+    if kept_prior:
+        some = _spread_out(min(count, budget.members), len(kept_prior), seed)
+        draws[:, kept_prior] = np.resize(some, (count, len(kept_prior)))
     block = fitted[0].block
     for number, stage in enumerate(each for each in budget.stages if each.block == block):
         rows = np.array([stage.reads(target.endpoint) for target in surrogate.targets])
-        free = np.array([place for place, each in enumerate(fitted) if each.stage == stage.name], np.int64)
+        free = np.array([place for place, each in enumerate(fitted) if each.stage == stage.name and each.free], np.int64)
         if number:  # as many different sets as members: each is a chain of its own
             kept = np.linspace(0, count - 1, min(count, budget.members)).astype(int)
             draws = draws[np.resize(kept, count)]

@@ -22,6 +22,8 @@ class Identified:
     Attributes
     ----------
     name, stage : str
+    fitted : bool
+        False: it keeps its prior.
     address : str
         The first of its numbers.
     shipped, median, low, high : float
@@ -38,6 +40,7 @@ class Identified:
 
     name: str
     stage: str
+    fitted: bool
     address: str
     shipped: float
     median: float
@@ -66,6 +69,7 @@ def identified(fit: BlockFit) -> tuple[Identified, ...]:
             Identified(
                 name=entry.name,
                 stage=entry.stage,
+                fitted=entry.free,
                 address=entry.numbers[0],
                 shipped=entry.shipped[0],
                 median=float(np.median(values)),

@@ -7,6 +7,7 @@ leaves over is the luck of one trial of the published size and its own lack of f
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -87,6 +88,7 @@ def learn(points: Points, targets: Sequence[Target]) -> Surrogate:
 
 
 def _fitted(places: Floats, values: Floats) -> tuple[Floats, float, float]:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LassoCV, RidgeCV
 
     features = _features(places)
@@ -95,7 +97,9 @@ def _fitted(places: Floats, values: Floats) -> tuple[Floats, float, float]:
     total = float(values.std())
     if total <= 1e-12:
         return constant, 0.0, 0.0
-    picked = LassoCV(cv=5, alphas=20, max_iter=5000).fit(places, (values - values.mean()) / total).coef_
+    with warnings.catch_warnings():  # it only picks; the ridge regression that counts is exact
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        picked = LassoCV(cv=5, alphas=20, max_iter=5000).fit(places, (values - values.mean()) / total).coef_
     order = np.argsort(-np.abs(picked))
     chosen = np.sort([place for place in order[:_MOST_ENTRIES] if picked[place]])
     if not chosen.size:

@@ -97,10 +97,12 @@ def _entry(each: Identified) -> tuple[str, ...]:
 
 
 def _remarks(found: Sequence[Identified]) -> str:
-    weak = [each.name for each in found if each.narrowed < _WEAK]
+    weak = [each.name for each in found if each.fitted and each.narrowed < _WEAK]
+    kept = [each.name for each in found if not each.fitted]
     bound = [f"{each.name} with {each.partner}" for each in found if abs(each.correlation) > _STRONG]
     edge = [each.name for each in found if abs(each.shift) > 2]
     lines = [f"- hardly told by any row: {', '.join(weak) or 'none'}"]
+    lines.append(f"- not fitted, drawn from the prior: {', '.join(kept) or 'none'}")
     lines.append(f"- told apart badly: {', '.join(bound) or 'none'}")
     lines.append(f"- far from the prior (2 standard deviations or more): {', '.join(edge) or 'none'}")
     return "\n".join(lines)
