@@ -185,7 +185,8 @@ def _posterior(surrogate: Surrogate, fitted: Sequence[Fitted], budget: Budget, c
     block = fitted[0].block
     for number, stage in enumerate(each for each in budget.stages if each.block == block):
         rows = np.array([stage.reads(target.endpoint) for target in surrogate.targets])
-        free = np.array([place for place, each in enumerate(fitted) if each.stage == stage.name and each.free], np.int64)
+        own = [each.free and each.stage == stage.name for each in fitted]
+        free = np.flatnonzero(own)
         if number:  # as many different sets as members: each is a chain of its own
             kept = np.linspace(0, count - 1, min(count, budget.members)).astype(int)
             draws = draws[np.resize(kept, count)]
