@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.core.records import CARE, GRADE, OVER
+from virtuall.core.records import CARE
 from virtuall.core.units import unit as read_unit
 from virtuall.dosing.reading import Product
-from virtuall.trial.episodes import with_episodes
+from virtuall.trial.episodes import places_of, worst_grades
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +35,11 @@ def patient_frame(result: Result) -> pd.DataFrame:
     frame = result.outcomes.reset_index(drop=True)
     chart = result.events
     added: dict[str, Floats] = {}
-    events = _events(chart, {graded.scale for graded in result.protocol.monitoring.graded})
+    events = worst_grades(chart, {graded.scale for graded in result.protocol.monitoring.graded})
+    called = events["what"].where(events["what"] != "", events["kind"].astype(str))
     for kind in kinds(result.protocol):
-        these = events[events["named"] == kind]
-        rows = _rows(ids, these["patient"])
+        these = events[called == kind]
+        rows = places_of(these["patient"], ids)
         worst = np.zeros(len(ids))
         np.maximum.at(worst, rows, these["value"].to_numpy(float))
         added[WORST + kind] = worst
@@ -46,7 +47,7 @@ def patient_frame(result: Result) -> pd.DataFrame:
     given = chart[chart["kind"] == CARE]
     for product in result.protocol.care:
         these = given[given["what"] == product]
-        added[DOSES + product] = np.bincount(_rows(ids, these["patient"]), minlength=len(ids)).astype(np.float64)
+        added[DOSES + product] = np.bincount(places_of(these["patient"], ids), minlength=len(ids)).astype(np.float64)
     for name in result.protocol.given_products:
         added[AMOUNT + name] = _amount(result, result.protocol.products[name])
     return pd.concat([frame, pd.DataFrame(added)], axis=1)
@@ -65,22 +66,6 @@ def amount_unit(product: Product) -> str:
     return str(read_unit(product.rate_unit) * read_unit("d")) if product.input else product.unit
 
 
-def _events(chart: pd.DataFrame, scales: set[str]) -> pd.DataFrame:
-    """Worst grade of each episode: an event that gets worse is charted again."""
-    events = chart[(chart["unit"] == GRADE) | (chart["kind"] == OVER)]
-    graded = events["rule"].isin(scales)
-    # other events of a kind are counted together; a thing that is graded has a title of its own
-    named = events.assign(what=events["what"].astype(str).where(graded, ""))
-    keys = ["patient", "kind", "what", "rule", "episode"]
-    worst = with_episodes(named).groupby(keys, observed=True)["value"].max().reset_index()
-    return worst.assign(named=worst["what"].astype(str).where(worst["what"] != "", worst["kind"].astype(str)))
-
-
-def _rows(ids: NDArray[np.int64], patients: pd.Series) -> NDArray[np.int64]:
-    order = np.argsort(ids)
-    return np.asarray(order[np.searchsorted(ids[order], patients.to_numpy())], np.int64)
-
-
 def _amount(result: Result, product: Product) -> Floats:
     """What was really given of a product in all: rates over their times, or amounts at once."""
     ids = result.outcomes["patient"].to_numpy()
@@ -89,7 +74,7 @@ def _amount(result: Result, product: Product) -> Floats:
     if changes is None or not len(changes):
         return total
     these = changes[changes["name"] == (product.input or product.state)]
-    rows = _rows(ids, these["patient"])
+    rows = places_of(these["patient"], ids)
     value = these["value"].to_numpy(float)
     if not product.input:  # only what was added: cells that die are no dose
         np.add.at(total, rows, np.maximum(value - these["before"].to_numpy(float), 0.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from virtuall.analysis.explore_candidate import write_texts
 from virtuall.core.errors import StoreError
 from virtuall.model.shelf import Shelf
-from virtuall.store.atomic import as_store_error, replace_file
+from virtuall.store.atomic import as_store_error, files_checksum, replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,13 +95,12 @@ def library_digest(shelf: Shelf, cohort: str) -> str:
 
     What trials, reports and searches say decides none.
     """
-    whole = hashlib.sha256()
-    for name, path in shelf.files.items():
-        folder = name.partition("/")[0]
-        if folder in _TELLING or (folder == "cohorts" and path != shelf.cohort(cohort)):
-            continue
-        whole.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return whole.hexdigest()
+    folders = {name: name.partition("/")[0] for name in shelf.files}
+    return files_checksum(
+        (name, path)
+        for name, path in shelf.files.items()
+        if folders[name] not in _TELLING and (folders[name] != "cohorts" or path == shelf.cohort(cohort))
+    )
 
 
 def _plain(value: Any) -> Any:

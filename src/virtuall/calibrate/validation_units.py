@@ -6,7 +6,6 @@ was stopped goes on where it was.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -155,12 +154,12 @@ def _check(unit: Unit, settings: Settings) -> tuple[tuple[TrialRow, ...], int, i
 
 def fingerprint(settings: Settings) -> str:
     """SHA-256 over every text of the library, the code, seed, replicates and parameters; processes change nothing."""
-    whole = hashlib.sha256(f"{settings.seed} {settings.replicates} {settings.parameters}".encode())
+    from virtuall.store.atomic import files_checksum
+
     package = Path(__file__).parents[1]
     code = {path.relative_to(package).as_posix(): path for path in package.rglob("*.py")}
-    for name, path in (*sorted(code.items()), *open_shelf(settings.library).files.items()):
-        whole.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return whole.hexdigest()
+    files = (*sorted(code.items()), *open_shelf(settings.library).files.items())
+    return files_checksum(files, f"{settings.seed} {settings.replicates} {settings.parameters}")
 
 
 def keep(folder: Path, stamp: str, finished: Finished) -> None:

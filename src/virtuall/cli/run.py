@@ -150,12 +150,9 @@ def describe(
 
 def fingerprint(shelf: Shelf) -> str:
     """SHA-256 of every text of the library, with its name."""
-    import hashlib
+    from virtuall.store.atomic import files_checksum
 
-    whole = hashlib.sha256()
-    for name, path in shelf.files.items():
-        whole.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return whole.hexdigest()
+    return files_checksum(shelf.files.items())
 
 
 def check_room(out: Path, n: int, protocol: Protocol, days: float | None) -> None:

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from virtuall.core.errors import StoreError
@@ -20,6 +20,14 @@ _TEMPORARY = ".new-"
 def checksum(content: bytes) -> str:
     """SHA-256 of `content` in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def files_checksum(files: Iterable[tuple[str, Path]], what: str = "") -> str:
+    """SHA-256 over files, each with a name, and over `what` before them, in hexadecimal."""
+    whole = hashlib.sha256(what.encode())
+    for name, path in files:
+        whole.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
 
 
 def is_temporary(name: str) -> bool:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.response import NONE
 from virtuall.core.errors import InputError
-from virtuall.core.records import CARE, GRADE, OVER
+from virtuall.core.records import CARE
 from virtuall.trial.care_response import CareResponse, first_severe_doses, responded_to_care
-from virtuall.trial.episodes import with_episodes
+from virtuall.trial.episodes import places_of, worst_grades
 from virtuall.trial.paired import UNKNOWN, Interval, Spread, mean_differences, share_difference, with_parameters
 from virtuall.trial.reporting import ComparisonText
 
@@ -226,20 +226,13 @@ class _Charted:
         self.levels = result.protocol.response.ranks[1:]
         self.scales = {graded.name: graded.scale for graded in result.protocol.monitoring.graded}
         self.chart = result.events[result.events["patient"].isin(ids)]
-        events = self.chart[(self.chart["unit"] == GRADE) | (self.chart["kind"] == OVER)]
-        # an event that gets worse is charted again: the worst grade of each episode counts
-        keys = ["patient", "kind", "what", "rule", "episode"]
-        graded = events["rule"].isin(set(self.scales.values()))
-        # other events of a kind are counted together
-        named = events.assign(what=events["what"].astype(str).where(graded, ""))
-        worst = with_episodes(named).groupby(keys, observed=True)["value"].max().reset_index()
+        worst = worst_grades(self.chart, self.scales.values())
         self.kind = _names(worst)
         self.grade = worst["value"].to_numpy(float)
         self.row = self.rows_of(worst["patient"])
 
     def rows_of(self, patients: pd.Series) -> NDArray[np.int64]:
-        order = np.argsort(self.ids)
-        return np.asarray(order[np.searchsorted(self.ids[order], patients.to_numpy())], np.int64)
+        return places_of(patients, self.ids)
 
     def doses(self, product: str) -> Floats:
         """Doses of care of a product, by patient."""

@@ -6,12 +6,13 @@ title on one scale (``what`` and ``rule``) follow each other, so what stands bet
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.core.records import CARE, FINDING, OVER
+from virtuall.core.records import CARE, FINDING, GRADE, OVER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +84,31 @@ def with_episodes(chart: pd.DataFrame) -> pd.DataFrame:
         over=over[number],
     )
     return found[~is_over]
+
+
+def worst_grades(chart: pd.DataFrame, scales: Collection[str]) -> pd.DataFrame:
+    """One entry for each episode of a graded event, with its worst grade: one that gets worse is charted again.
+
+    Parameters
+    ----------
+    scales : collection of str
+        The scales whose events have titles of their own; other events of a kind are counted together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        patient, kind, what (the title; empty without one), rule, episode, value.
+    """
+    events = chart[(chart["unit"] == GRADE) | (chart["kind"] == OVER)]
+    named = events.assign(what=events["what"].astype(str).where(events["rule"].isin(set(scales)), ""))
+    keys = ["patient", "kind", "what", "rule", "episode"]
+    return with_episodes(named).groupby(keys, observed=True)["value"].max().reset_index()
+
+
+def places_of(patients: pd.Series, ids: Ints) -> Ints:
+    """Where each of these patients stands among `ids`, which hold all of them."""
+    order = np.argsort(ids)
+    return np.asarray(order[np.searchsorted(ids[order], patients.to_numpy())], np.int64)
 
 
 def _ranks(patient: Ints, kind: Ints, rule: Ints, day: NDArray[np.float64], what: Ints) -> Ints:
