@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -142,9 +143,18 @@ def open_shelf(library: Sequence[Path | str] = (), *, shipped: bool = True) -> S
     return Shelf(tuple(roots))
 
 
-def _texts_under(root: Path) -> list[str]:
-    found = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
-    return [each.as_posix() for each in found if not any(part.startswith((".", "__")) for part in each.parts)]
+def _texts_under(folder: Path | str, before: str = "") -> list[str]:
+    """Relative paths of the texts in a folder and those below it."""
+    found: list[str] = []
+    with os.scandir(folder) as entries:  # asked for at every load of a model or a protocol, and several times faster
+        for entry in entries:
+            if entry.name.startswith((".", "__")):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                found += _texts_under(entry.path, f"{before}{entry.name}/")
+            elif entry.is_file():
+                found.append(before + entry.name)
+    return found
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:
