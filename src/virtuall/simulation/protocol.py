@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,20 @@ def load_protocol(
         When a text is wrong.
     """
     shelf = open_shelf(library)
+    return _loaded(name, tuple(Path(each) for each in library), tuple(scales), as_of, shelf.roots, shelf.stamp())
+
+
+@lru_cache(maxsize=16)
+def _loaded(
+    name: str,
+    library: tuple[Path, ...],
+    scales: tuple[str, ...],
+    as_of: datetime.date | None,
+    roots: tuple[Path, ...],
+    stamp: Hashable,
+) -> Protocol:
+    # Kept as long as no text changes, like the model: a trial asks for the same protocols in every replicate.
+    shelf = Shelf(roots)
     path = shelf.protocol(name)
     products = read_products(shelf)
     sequence = read_sequence(path) if name in shelf.sequences else None
@@ -197,9 +211,9 @@ def load_protocol(
         incidents=_incidents(shelf, products, parts),
         transplant=read_transplant(shelf.file("therapies/transplant/policy.toml")),
         next_line=read_next_line(shelf.file("therapies/next_line/policy.toml")),
-        library=tuple(Path(each) for each in library),
+        library=library,
         path=path,
-        scales=tuple(scales),
+        scales=scales,
         as_of=as_of,
     )
 
