@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,7 +91,8 @@ def fake_protocol(name: str, library: Any = (), scales: Any = (), as_of: Any = N
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("virtuall.simulation.simulate.simulate", fake_simulate)
+    monkeypatch.setattr("virtuall.simulation.simulate.planned", partial(partial, fake_simulate))
+    monkeypatch.setattr("virtuall.simulation.simulate.simulate_together", lambda runs, _=1: (run() for run in runs))
     monkeypatch.setattr("virtuall.simulation.protocol.load_protocol", fake_protocol)
 
 

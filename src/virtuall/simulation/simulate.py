@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache
-from itertools import starmap
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from virtuall.simulation.ward import open_ward
 
 Floats = NDArray[np.float64]
 Chart = Literal["full", "key"]
+Backend = Literal["llvm", "numpy"]
 # Outcomes, charts, recorded signals, status and realized changes of a chunk.
 Done = tuple[Any, Entries, Floats, NDArray[np.int32], Any]
 WORKING_TOLERANCE = 2e-5
@@ -76,7 +78,7 @@ def simulate(
     times: ArrayLike | None = None,
     chart: Chart = "full",
     rtol: float = WORKING_TOLERANCE,
-    backend: Literal["llvm", "numpy"] = "llvm",
+    backend: Backend = "llvm",
     processes: int = 1,
 ) -> Result:
     """Simulate these patients under this protocol; pure: the same call gives the same bits.
@@ -105,12 +107,58 @@ def simulate(
     InputError
         When an argument is not usable (nearest match offered for names).
     """
+    run = planned(
+        patients,
+        protocol,
+        days=days,
+        treated=treated,
+        record=record,
+        every=every,
+        times=times,
+        chart=chart,
+        rtol=rtol,
+        backend=backend,
+    )
+    return next(simulate_together([run], processes))
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A simulation that was asked for, every argument checked; made by `planned`."""
+
+    patients: Population
+    protocol: Protocol
+    days: float
+    treated: NDArray[np.bool_]
+    names: tuple[str, ...]
+    grid: Floats
+    chart: Chart
+    rtol: float
+    backend: Backend
+
+    def __getitem__(self, piece: slice) -> Planned:
+        """The same for a share of the patients."""
+        return replace(self, patients=self.patients[piece], treated=self.treated[piece])
+
+
+def planned(
+    patients: Population,
+    protocol: Protocol,
+    *,
+    days: float | None = None,
+    treated: ArrayLike | None = None,
+    record: Sequence[str] | None = None,
+    every: float = 1.0,
+    times: ArrayLike | None = None,
+    chart: Chart = "full",
+    rtol: float = WORKING_TOLERANCE,
+    backend: Backend = "llvm",
+) -> Planned:
+    """A simulation to be made by `simulate_together`; parameters and errors as of `simulate`."""
     model = load_system(protocol.library)
     days = protocol.follow_up if days is None else float(days)
     if not 0 < days < np.inf:
         raise InputError("days must be above 0", given=days)
-    if processes < 1:
-        raise InputError("processes must be at least 1", given=processes)
     if chart not in ("full", "key"):
         raise InputError("no such chart", given=chart, allowed=("full", "key"))
     names = default_signals(model, protocol) if record is None else tuple(record)
@@ -122,10 +170,26 @@ def simulate(
     who = np.ones(len(patients), bool) if treated is None else np.asarray(treated, bool)
     if who.shape != (len(patients),):
         raise InputError("treated must say yes or no for each patient", given=str(who.shape))
-    pieces = _pieces(len(patients), processes)
-    tasks = [(patients[piece], protocol, days, who[piece], names, grid, chart, rtol, backend) for piece in pieces]
-    done = starmap(_chunk, tasks) if processes == 1 or len(tasks) == 1 else _in_processes(tasks, processes)
-    return _joined(done, pieces, patients, protocol, model, names, grid, rtol)
+    return Planned(patients, protocol, days, who, names, grid, chart, rtol, backend)
+
+
+def simulate_together(runs: Sequence[Planned], processes: int = 1) -> Iterator[Result]:
+    """Make these simulations, and give their results in the same order.
+
+    No process waits for the end of one simulation before it takes a share of the next.
+
+    Raises
+    ------
+    InputError
+        When `processes` is less than 1.
+    """
+    if processes < 1:
+        raise InputError("processes must be at least 1", given=processes)
+    pieces = [_pieces(len(run.patients), processes) for run in runs]
+    tasks = [run[piece] for run, shares in zip(runs, pieces, strict=True) for piece in shares]
+    done = map(_chunk, tasks) if processes == 1 or len(tasks) == 1 else _in_processes(tasks, processes)
+    for run, shares in zip(runs, pieces, strict=True):
+        yield _joined(islice(done, len(shares)), shares, run)
 
 
 def _pieces(n: int, processes: int) -> list[slice]:
@@ -147,32 +211,23 @@ def _grid(days: float, every: float, times: ArrayLike | None) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def _kernel(fingerprint: str, library: tuple[Path, ...], backend: Literal["llvm", "numpy"], rtol: float) -> Kernel:
+def _kernel(fingerprint: str, library: tuple[Path, ...], backend: Backend, rtol: float) -> Kernel:
     return build_kernel(load_system(library).system, backend=backend, rtol=rtol)
 
 
-def _chunk(
-    patients: Population,
-    protocol: Protocol,
-    days: float,
-    treated: NDArray[np.bool_],
-    names: tuple[str, ...],
-    grid: Floats,
-    chart: Chart,
-    rtol: float,
-    backend: Literal["llvm", "numpy"],
-) -> Done:
-    """Outcomes, events, recorded signals, status and realized changes of some of the patients."""
+def _chunk(run: Planned) -> Done:
+    """Outcomes, events, recorded signals, status and realized changes of a share of the patients."""
+    patients, protocol, names = run.patients, run.protocol, run.names
     model = load_system(protocol.library)
-    kernel = NotingKernel(_kernel(model.system.fingerprint(), protocol.library, backend, rtol))
+    kernel = NotingKernel(_kernel(model.system.fingerprint(), protocol.library, run.backend, run.rtol))
     binding = bind(model, protocol)
     ensemble = kernel.start(parameter_rows(model, patients, protocol.given_products))
     for place, event in enumerate(binding.events):
         ensemble.thresholds[:, place] = exponential(patients.seed, f"clock {event.name}", patients.luck)
     if names:
-        kernel.record(ensemble, grid, names)
+        kernel.record(ensemble, run.grid, names)
     bsa = ensemble.parameters[:, model.system.parameters.index("bsa")].copy()
-    ward = open_ward(protocol, binding, patients, bsa, len(model.clones), days)
+    ward = open_ward(protocol, binding, patients, bsa, len(model.clones), run.days)
     rounds = Rounds(
         model=model,
         protocol=protocol,
@@ -180,16 +235,16 @@ def _chunk(
         kernel=kernel,
         ensemble=ensemble,
         ward=ward,
-        charts=Charts(chart == "full"),
+        charts=Charts(run.chart == "full"),
         seed=patients.seed,
         late=patients.columns["line"] > 1,
         earlier_transplant=patients.columns["prior_transplant"] > 0.5,
     )
     supply.begin(rounds, np.arange(len(patients)))
     samples.anchor(rounds, np.arange(len(patients)), np.zeros(len(patients)), "enrollment")
-    never_treat(rounds, np.flatnonzero(~treated))
+    never_treat(rounds, np.flatnonzero(~run.treated))
     run_rounds(rounds)
-    outcomes = outcomes_frame(patients, protocol, ward, treated, ensemble.status, bsa)
+    outcomes = outcomes_frame(patients, protocol, ward, run.treated, ensemble.status, bsa)
     realized = realized_frame(kernel.notes, patients.ids, model.system)
     return outcomes, rounds.charts.entries(patients.ids), ensemble.recorded, ensemble.status.copy(), realized
 
@@ -202,24 +257,17 @@ def _pool(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
 
 
-def _in_processes(tasks: list[Any], processes: int) -> Iterator[Done]:
-    futures = [_pool(processes).submit(_chunk, *task) for task in tasks]
+def _in_processes(tasks: list[Planned], processes: int) -> Iterator[Done]:
+    futures = [_pool(processes).submit(_chunk, task) for task in tasks]
     while futures:
         yield futures.pop(0).result()  # a future keeps its result: none is held longer than needed
 
 
-def _joined(
-    done: Iterator[Done],
-    pieces: Sequence[slice],
-    patients: Population,
-    protocol: Protocol,
-    model: Model,
-    names: tuple[str, ...],
-    grid: Floats,
-    rtol: float,
-) -> Result:
+def _joined(done: Iterator[Done], pieces: Sequence[slice], run: Planned) -> Result:
     import pandas as pd
 
+    patients, names, grid = run.patients, run.names, run.grid
+    model = load_system(run.protocol.library)
     whole = np.empty((len(patients), len(grid), len(names)) if names and len(pieces) > 1 else (len(patients), 0, 0))
     outcomes, entries, status, realized = [], [], [], []
     for piece, (frame, charts, recorded, codes, changes) in zip(pieces, done, strict=True):
@@ -237,19 +285,17 @@ def _joined(
         events_frame(entries),
         Records(patients.ids, grid, whole, names, model.system.units),
         np.concatenate(status),
-        provenance(patients, protocol, model, rtol),
+        provenance(patients, run.protocol, model, run.rtol),
         patients,
-        protocol,
+        run.protocol,
         pd.concat(realized, ignore_index=True),
     )
 
 
 def provenance(patients: Population, protocol: Protocol, model: Model, rtol: float) -> dict[str, Any]:
     """Where a result comes from."""
-    from importlib.metadata import version
-
     return {
-        "versions": {name: version(name) for name in ("virtuall", "numpy", "scipy", "llvmlite")},
+        "versions": dict(_versions()),
         "seed": patients.seed,
         "cohort": patients.cohort,
         "protocol": protocol.name,
@@ -259,3 +305,10 @@ def provenance(patients: Population, protocol: Protocol, model: Model, rtol: flo
         "replaced_texts": list(open_shelf(protocol.library).replaced),
         "rtol": rtol,
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("virtuall", "numpy", "scipy", "llvmlite")}

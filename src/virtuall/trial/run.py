@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from virtuall.simulation.protocol import Protocol
     from virtuall.simulation.result import Result
-    from virtuall.simulation.simulate import Chart
+    from virtuall.simulation.simulate import Chart, Planned
 
 Ids = NDArray[np.int64]
 
@@ -222,12 +222,14 @@ def simulate_design(
     lots : int64[R], optional
         The replicate whose luck each replicate has, by default its own.
     """
+    from virtuall.simulation.simulate import simulate_together
+
     names = signals_read(tables)
     lots = np.arange(replicates, dtype=np.int64) if lots is None else lots
-    arms = [
-        simulate_arm(design, arm, seed, lots, processes, library, names=names, numbers=numbers, chart=chart)
-        for arm in design.arms
+    planned = [
+        plan_arm(design, arm, seed, lots, library, names=names, numbers=numbers, chart=chart) for arm in design.arms
     ]
+    arms = list(simulate_together(planned, processes))
     whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
     patients = whole["patient"].to_numpy()
     draws = uniform(seed, "accrual", patients + (lots[patients // design.size] - patients // design.size) * design.size)
@@ -344,9 +346,27 @@ def simulate_arm(
     numbers : mapping of str to float64[R], optional
         Numbers of each replicate, by address.
     """
+    from virtuall.simulation.simulate import simulate_together
+
+    planned = plan_arm(design, arm, seed, lots, library, names=names, numbers=numbers, chart=chart)
+    return next(simulate_together([planned], processes))
+
+
+def plan_arm(
+    design: Design,
+    arm: Arm,
+    seed: int,
+    lots: Ids,
+    library: Sequence[Path | str] = (),
+    *,
+    names: Sequence[str] = (),
+    numbers: Mapping[str, NDArray[np.float64]] | None = None,
+    chart: Chart = "key",
+) -> Planned:
+    """The patients of one arm and what is to be simulated; parameters as of `simulate_arm`."""
     from virtuall.population import sample
     from virtuall.simulation.protocol import load_protocol
-    from virtuall.simulation.simulate import simulate
+    from virtuall.simulation.simulate import planned
 
     ids, luck = patient_ids(design, arm, len(lots)), patient_ids(design, arm, lots)
     own = {address: np.repeat(values, arm.size) for address, values in (numbers or {}).items()}
@@ -354,7 +374,7 @@ def simulate_arm(
     patients = sample(
         arm.cohort, len(ids), seed, library=library, ids=ids, luck=luck, numbers=own, parameters="shipped"
     )
-    return simulate(
+    return planned(
         patients,
         load_protocol(arm.protocol, library=library, scales=scales, as_of=design.as_of),
         days=design.horizon,
@@ -362,7 +382,6 @@ def simulate_arm(
         record=names if design.recorded.size else (),
         times=design.recorded if names and design.recorded.size else None,
         chart=chart,
-        processes=processes,
     )
 
 
