@@ -5,6 +5,9 @@ one snapshot -> what is due (transplants, next lines, steps of a sequence, produ
 orders into the model -> chart. Whose samples give results at once waits for the next round: the results are looked at
 there, beside those of others, and only then are the orders given. An order that changes nothing in the model does not
 touch its integration, so an extra sample changes no later bit.
+
+At most stops nothing is decided: samples are taken, or the clones are looked at. While these are the next stops of
+many patients, only they go there, in short rounds, and the others wait for a round with all that is in it.
 """
 
 from __future__ import annotations
@@ -31,30 +34,62 @@ from virtuall.simulation import (
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import due_rows, leave, next_stop
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _MOST_ROUNDS = 1_000_000
+# A short round is made when so large a share of the patients would take part in it: fewer make more rounds than they
+# make shorter.
+_MANY = 0.4
 
 
 def run_rounds(rounds: Rounds) -> None:
     """Go on until everybody has died, failed, or reached the end of follow-up."""
-    ward, ensemble = rounds.ward, rounds.ensemble
-    waiting = np.empty(0, np.int64)
+    nobody = np.empty(0, np.int64)
+    waiting, rang = nobody, nobody
     for _ in range(_MOST_ROUNDS):
-        goes = ward.active.copy()
-        goes[waiting] = False
+        goes = rounds.ward.active.copy()
+        goes[waiting] = goes[rang] = False
         rows = goes.nonzero()[0]
-        if not len(rows) and not len(waiting):
+        if not len(rows) + len(waiting) + len(rang):
             return
-        stop = ensemble.now.copy()
-        stop[rows] = np.maximum(next_stop(ward, rows), ensemble.now[rows])
-        rounds.kernel.advance(ensemble, rows, stop)
-        failed = rows[ensemble.status[rows] != 0]
-        if len(failed):
-            leave(ward, failed, ensemble.now[failed])
-            rounds.charts.write(failed, ensemble.now[failed], "failure", "numerical failure")
-            rows = rows[ensemble.status[rows] == 0]
-        waiting = _one_round(rounds, rows, waiting)
+        stop, minor = next_stop(rounds.ward, rows)
+        if np.count_nonzero(minor) >= _MANY * (len(rows) + len(waiting) + len(rang)):
+            rows = _moved(rounds, rows[minor], stop[minor])
+            rings = rounds.ensemble.ring[rows] >= 0
+            waiting = np.concatenate([waiting, _short_round(rounds, rows[~rings])])
+            rang = np.concatenate([rang, rows[rings]])
+        else:
+            rows = np.concatenate([rang, _moved(rounds, rows, stop)])
+            waiting, rang = _one_round(rounds, rows, waiting), nobody
     raise RuntimeError("the rounds do not come to an end")
+
+
+def _moved(rounds: Rounds, rows: Ints, stop: Floats) -> Ints:
+    """Move these patients to their stop, or to a clock that rings before it; those who did not fail."""
+    ward, ensemble = rounds.ward, rounds.ensemble
+    stops = ensemble.now.copy()
+    stops[rows] = np.maximum(stop, stops[rows])
+    rounds.kernel.advance(ensemble, rows, stops)
+    failed = rows[ensemble.status[rows] != 0]
+    if not len(failed):
+        return rows
+    leave(ward, failed, ensemble.now[failed])
+    rounds.charts.write(failed, ensemble.now[failed], "failure", "numerical failure")
+    return rows[ensemble.status[rows] == 0]
+
+
+def _short_round(rounds: Rounds, rows: Ints) -> Ints:
+    """Samples and looks at clones of those for whom nothing else is due; who waits for results at once."""
+    samples.take(rounds, rows)
+    at_once = samples.due(rounds, rows)
+    _visit(rounds, rows[~at_once])
+    return rows[at_once]
+
+
+def _visit(rounds: Rounds, rows: Ints) -> None:
+    visited = due_rows(rounds.ward, rows, rounds.ward.agenda["grid"], rounds.ensemble.now)
+    if len(visited):
+        clones.visit(rounds, visited)
 
 
 def _one_round(rounds: Rounds, rows: Ints, waited: Ints) -> Ints:
@@ -81,9 +116,7 @@ def _one_round(rounds: Rounds, rows: Ints, waited: Ints) -> Ints:
     at_once = samples.due(rounds, rows)
     waiting, done = rows[at_once], np.concatenate([waited, rows[~at_once]])
     orders.give(rounds, waiting)
-    visited = due_rows(ward, done, ward.agenda["grid"], now)
-    if len(visited):
-        clones.visit(rounds, visited)
+    _visit(rounds, done)
     over = due_rows(ward, done, ward.agenda["horizon"], now)
     if len(over):
         leave(ward, over, now[over])

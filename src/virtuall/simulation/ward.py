@@ -26,11 +26,11 @@ TIMERS = (
     "transplant_end",
     "next_line",
     "next_line_end",
-    "grid",
     "horizon",
     "supply",
     "bridging",
     "step",
+    "grid",  # beside the samples: see `next_stop`
 )
 
 
@@ -206,9 +206,14 @@ def open_ward(
     return ward
 
 
-def next_stop(ward: Ward, rows: Ints) -> Floats:
-    """The earliest plan of each of these patients."""
-    return np.asarray(np.minimum.reduce(ward.plan.take(rows, axis=1), axis=0))
+def next_stop(ward: Ward, rows: Ints) -> tuple[Floats, Flags]:
+    """The earliest plan of each of these patients, and whether it is only to look at clones or to take samples."""
+    plans = ward.plan.take(rows, axis=1)
+    first = len(TIMERS) - 1
+    last = first + 1 + len(ward.samples)
+    minor = np.minimum.reduce(plans[first:last], axis=0)
+    other = np.minimum(np.minimum.reduce(plans[:first], axis=0), np.minimum.reduce(plans[last:], axis=0))
+    return np.minimum(minor, other), minor < other
 
 
 def due_rows(ward: Ward, rows: Ints, times: Floats, now: Floats) -> Ints:
