@@ -55,6 +55,6 @@ def test_a_trial_prints_one_object_and_writes_its_page(call, tmp_path) -> None:
     done = call("trial", "tower", "--replicates", 1, "--seed", 3, "--report", page, "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    assert list(found) == ["trial", "seed", "replicates", "patients", "failed", "rows"]
+    assert list(found) == ["trial", "seed", "replicates", "patients", "failed", "rows", "parameters", "outside"]
     assert found["patients"] == 405 and found["rows"]
     assert "never for the care of a patient" in page.read_text(encoding="utf-8").lower()
