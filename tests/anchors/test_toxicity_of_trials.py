@@ -24,7 +24,7 @@ INSIDE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", INSIDE)
 def test_rows_lie_inside(name: str) -> None:
-    result = run_trial(name, seed=1, replicates=60, processes=2, resamples=0)
+    result = run_trial(name, seed=1, replicates=150, processes=2, resamples=0)
     rows = {row.target: row for row in result.rows}
     assert result.failed == 0
     missed = [str(rows[target]) for group in INSIDE[name] for target in group if not rows[target].inside]
