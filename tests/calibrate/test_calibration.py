@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from virtuall.model.shelf import shipped_library
 from virtuall.population import sample
 from virtuall.population.ensemble import read_ensemble, sets_for
 from virtuall.report.calibration_report import calibration_report, sensitivity_table
+from virtuall.simulation.protocol import load_protocol
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +198,34 @@ def test_the_shipped_fit_holds_or_the_readme_says_that_it_is_stale():
     held, budget = read_ensemble(), read_budget()
     assert held is not None and len(held) == budget.members
     assert set(held.addresses) == {name for each in budget.fitted for name in each.numbers}
+
+
+def test_no_set_of_an_earlier_stage_or_block_is_lost():
+    held, budget = read_ensemble(), read_budget()
+    assert held is not None
+    place = {address: at for at, address in enumerate(held.addresses)}
+    for stage in budget.stages:
+        own = [place[name] for each in budget.fitted if each.stage == stage.name and each.free for name in each.numbers]
+        assert len(np.unique(held.values[:, own], axis=0)) == budget.members, stage.name
+
+
+def test_a_regimen_of_ones_own_is_not_overruled(tmp_path: Path):
+    folder = tmp_path / "therapies/inotuzumab/regimens"
+    folder.mkdir(parents=True)
+    shipped = (shipped_library() / "therapies/inotuzumab/regimens/relapsed.toml").read_text()
+    written = re.search(r"^referred = .*$", shipped, re.MULTILINE)
+    assert written
+    own = 'referred = { value = 0.3, unit = "1", source = "assumption", mark = "A", why = "a test" }'
+    (folder / "zmine.toml").write_text(shipped.replace(written[0], own))
+    held = read_ensemble([tmp_path])
+    assert held is not None and "inotuzumab/transplant_referred" not in held.addresses
+
+
+@pytest.mark.parametrize("text", ["success = 1\n[policy]\n", "[policy\n"])
+def test_a_policy_that_cannot_be_read_is_told_by_who_loads_it(tmp_path: Path, text: str):
+    folder = tmp_path / "therapies/next_line"
+    folder.mkdir(parents=True)
+    (folder / "policy.toml").write_text(text)
+    assert len(sample("eliana", 2, seed=1, library=[tmp_path])) == 2
+    with pytest.raises(VirtuallError, match=r"policy\.toml"):
+        load_protocol("tisagenlecleucel/relapsed", library=[tmp_path])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,21 @@ def test_hidden_files_are_left_out(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "biology.ant").write_text("x")
     assert open_shelf([tmp_path], shipped=False).files == {}
+
+
+def test_links_to_files_count_and_a_link_to_itself_does_not(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "text.toml").write_text("x = 1")
+    (tmp_path / "own" / "linked.toml").symlink_to(tmp_path / "text.toml")
+    (tmp_path / "own" / "loop.toml").symlink_to(tmp_path / "own" / "loop.toml")
+    assert list(open_shelf([tmp_path / "own"], shipped=False).files) == ["linked.toml"]
+
+
+def test_a_copy_that_keeps_the_time_is_noticed(tmp_path: Path) -> None:
+    text = tmp_path / "text.toml"
+    text.write_text("x = 1")
+    kept, before = text.stat(), open_shelf([tmp_path], shipped=False).stamp()
+    time.sleep(0.02)
+    text.write_text("x = 2")
+    os.utime(text, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert open_shelf([tmp_path], shipped=False).stamp() != before

@@ -130,3 +130,35 @@ def test_slices_of_a_population() -> None:
     patients = va.sample("adult_relapsed", 20, seed=1)
     assert list(patients[5:13].ids) == list(range(5, 13))
     assert np.array_equal(patients[5:13].age, patients.age[5:13])
+
+
+def test_a_loaded_protocol_is_ones_own(protocol: Protocol) -> None:
+    mine = va.load_protocol(protocol.name)
+    mine.products.clear()  # type: ignore[attr-defined]
+    assert va.load_protocol(protocol.name).products
+
+
+def test_what_nobody_asks_for_is_not_begun(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import Future
+
+    from virtuall.simulation import simulate as module
+
+    class Busy:
+        """A pool that never gets to its tasks."""
+
+        def __init__(self) -> None:
+            self.given: list[Future[object]] = []
+
+        def submit(self, *task: object) -> Future[object]:
+            self.given.append(Future())
+            return self.given[-1]
+
+    pool = Busy()
+    monkeypatch.setattr(module, "_pool", lambda processes: pool)
+    run = module.planned(va.sample("adult_relapsed", 4, seed=5), protocol, days=DAYS)
+    results = module.simulate_together([run, run], processes=2)
+    monkeypatch.setattr(Future, "result", lambda future: (_ for _ in ()).throw(RuntimeError("broken")))
+    with pytest.raises(RuntimeError, match="broken"):
+        next(results)
+    assert len(pool.given) > 1
+    assert all(each.cancelled() for each in pool.given[1:])

@@ -1,8 +1,8 @@
 """The calibration: points, surrogates, stages without feedback, and parameter sets that were simulated anew.
 
 For each block: a first wave of points over the prior; surrogates; stage after stage a posterior; further waves where
-the posterior lies; at last candidates, simulated with common random numbers, of which those nearest to the published
-rows make the ensemble (acceptance by distance).
+the posterior lies; at last candidates, simulated with common random numbers, two for each member of the ensemble, of
+which the one nearer to the published rows is taken.
 """
 
 from __future__ import annotations
@@ -149,13 +149,14 @@ def _fit_block(
         surrogate = learn(known, targets)
     posterior = _posterior(surrogate, fitted, budget, 20 * budget.members, seed)
     count = CANDIDATES * budget.members
-    candidates = posterior[np.linspace(0, len(posterior) - 1, count).astype(int)]
+    candidates = posterior[:count]  # one after the other of each chain, then again
     lots = np.tile(np.arange(LOTS, dtype=np.int64), count)
     tried = points_at("candidates", np.repeat(candidates, LOTS, axis=0), lots)
     rows = _known_mean(tried.values.reshape(count, LOTS, -1))
     failed = tried.failed.reshape(count, LOTS).mean(axis=1)
     distance = _distance(rows, surrogate, targets_of=[t.figure.target for t in targets], failed=failed)
-    best = np.sort(np.argsort(distance, kind="stable")[: budget.members])
+    # the better candidate of each chain, not the best of all: what earlier stages and blocks found stays as it was
+    best = np.arange(budget.members) + budget.members * np.argmin(distance.reshape(CANDIDATES, -1), axis=0)
     evaluated = len(known.places) + len(tried.places)
     lost = int(np.count_nonzero(known.failed) + np.count_nonzero(tried.failed))
     sets = best % (1 if earlier is None else len(earlier))
@@ -187,9 +188,8 @@ def _posterior(surrogate: Surrogate, fitted: Sequence[Fitted], budget: Budget, c
         rows = np.array([stage.reads(target.endpoint) for target in surrogate.targets])
         own = [each.free and each.stage == stage.name for each in fitted]
         free = np.flatnonzero(own)
-        if number:  # as many different sets as members: each is a chain of its own
-            kept = np.linspace(0, count - 1, min(count, budget.members)).astype(int)
-            draws = draws[np.resize(kept, count)]
+        if number:  # one draw of each chain so far: as many different sets as members, each a chain of its own
+            draws = np.resize(draws[: budget.members], draws.shape)
         draws = sample_stage(
             surrogate, rows, free, draws, discrepancy=budget.discrepancy, tail=budget.tail, seed=seed + 1000 * number
         )

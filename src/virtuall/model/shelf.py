@@ -50,10 +50,13 @@ class Shelf:
         first = {name: root for root in reversed(self.roots) for name in _texts_under(root)}
         return tuple(name for name, path in self.files.items() if path != first[name] / name)
 
-    def stamp(self) -> tuple[tuple[str, int, int], ...]:
-        """Name, time of change (ns) and size (bytes) of every text: another one when a text changes."""
+    def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Name, times of change (ns; of the text, of its entry) and size (bytes) of every text.
+
+        Another one when a text changes, also by a copy that keeps the time of the text.
+        """
         found = ((str(path), path.stat()) for path in self.files.values())
-        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+        return tuple((name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size) for name, stat in found)
 
     def matching(self, pattern: str) -> dict[str, Path]:
         """Return the files whose relative path matches a pattern such as ``therapies/*/product.toml``.
@@ -146,15 +149,27 @@ def open_shelf(library: Sequence[Path | str] = (), *, shipped: bool = True) -> S
 def _texts_under(folder: Path | str, before: str = "") -> list[str]:
     """Relative paths of the texts in a folder and those below it."""
     found: list[str] = []
-    with os.scandir(folder) as entries:  # asked for at every load of a model or a protocol, and several times faster
-        for entry in entries:
-            if entry.name.startswith((".", "__")):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                found += _texts_under(entry.path, f"{before}{entry.name}/")
-            elif entry.is_file():
-                found.append(before + entry.name)
+    # asked for at every load of a model or a protocol: several times faster than to walk by pathlib
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except PermissionError:
+        return found
+    for entry in entries:
+        if entry.name.startswith((".", "__")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            found += _texts_under(entry.path, f"{before}{entry.name}/")
+        elif _is_file(entry):
+            found.append(before + entry.name)
     return found
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link that ends at one."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:

@@ -22,7 +22,7 @@ from virtuall.core.errors import InputError, TextError
 from virtuall.core.position import Position
 from virtuall.core.random import uniform
 from virtuall.model import load_system, open_shelf
-from virtuall.population.numbers import number_at
+from virtuall.population.numbers import numbers_at
 
 Floats = NDArray[np.float64]
 ENSEMBLE = "calibration/ensemble.csv"
@@ -92,7 +92,7 @@ def _without_changed(ensemble: Ensemble, path: Path, library: Sequence[Path | st
         return ensemble
     before = open_shelf(shelf.roots[: own + 1], shipped=False)
     models = [(each, load_system(each.roots, shipped=False)) for each in (before, shelf)]
-    written = [[number_at(address, *each) for address in ensemble.addresses] for each in models]
+    written = [[numbers_at(address, *each) for address in ensemble.addresses] for each in models]
     kept = [at for at, (theirs, ours) in enumerate(zip(*written, strict=True)) if theirs == ours]
     return Ensemble(tuple(ensemble.addresses[at] for at in kept), ensemble.values[:, kept])
 

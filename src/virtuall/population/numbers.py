@@ -71,14 +71,15 @@ def checked(
         return numbers
     shelf = open_shelf(library)
     cohorts = shelf.cohorts
-    policies = {name: tuple(f"{name}/{each}" for each in _policy(name, shelf)) for name in POLICIES}
     for address in numbers:
         head, slash, tail = address.partition("/")
         if not slash:
             _known(head, model.values, model.random, address)
-        elif head in policies and address not in policies[head]:
-            raise InputError("no such number of this policy", given=address, allowed=policies[head])
-        elif head not in cohorts and head not in POLICIES:
+        elif head in POLICIES:
+            known = tuple(f"{head}/{each}" for each in _policy(head, shelf))
+            if address not in known:
+                raise InputError("no such number of this policy", given=address, allowed=known)
+        elif head not in cohorts:
             allowed = (*(f"{head}/{name}" for name in model.products.get(head, {})), f"{head}/{REFERRED}")
             if head not in model.products and tail != REFERRED:
                 places = (*cohorts, *model.products, *POLICIES)
@@ -114,19 +115,31 @@ def numbers_of(numbers: Mapping[str, ArrayLike], model: Model, text: Cohort, nam
 
 
 def number_at(address: str, shelf: Shelf, model: Model) -> float | None:
-    """The number that the texts of a shelf hold at an address; None where they hold none.
+    """The number that the texts of a shelf hold at an address, the first of several; None where they hold none.
 
     Parameters
     ----------
     model : Model
         Of that shelf. Its units are those of the number, but for a policy, whose lengths of time are in days.
     """
+    return next(iter(numbers_at(address, shelf, model)), None)
+
+
+def numbers_at(address: str, shelf: Shelf, model: Model) -> tuple[float, ...]:
+    """All that the texts of a shelf hold at an address: one number, or one for each regimen that sets it."""
+    head, slash, tail = address.partition("/")
+    if slash and tail == REFERRED and head not in POLICIES:
+        texts = [_toml(path) for path in shelf.matching(f"therapies/{head}/regimens/*.toml").values()]
+        set_there = [_amount(_table(text, "transplant").get("referred")) for text in texts]
+        return tuple(each for each in set_there if each is not None)
+    found = _one_at(address, shelf, model)
+    return () if found is None else (found,)
+
+
+def _one_at(address: str, shelf: Shelf, model: Model) -> float | None:
     head, slash, tail = address.partition("/")
     if slash and head in POLICIES:
         return _policy(head, shelf).get(tail)
-    if slash and tail == REFERRED:
-        texts = (_toml(path) for path in shelf.matching(f"therapies/{head}/regimens/*.toml").values())
-        return next((_amount(text["transplant"].get("referred")) for text in texts if "transplant" in text), None)
     if slash and head in model.products:
         value = model.products[head].get(tail)
         return None if value is None else value.value
@@ -147,8 +160,8 @@ def _policy(name: str, shelf: Shelf) -> dict[str, float]:
     tables = {} if path is None else _toml(path)
     found = {
         key if table == "policy" else f"{table}.{key}": _amount(written)
-        for table, entries in tables.items()
-        for key, written in entries.items()
+        for table in tables
+        for key, written in _table(tables, table).items()
     }
     return {key: value for key, value in found.items() if value is not None}
 
@@ -166,8 +179,18 @@ def _amount(written: object) -> float | None:
     return found.to("d").value
 
 
+def _table(text: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A table of a text; empty where there is none."""
+    found = text.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def _toml(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    """A text as it is written; one that cannot be read holds nothing here: who loads it says what is wrong."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
 
 
 def _known(address: str, values: Mapping[str, Value], random: Mapping[str, Random], given: str) -> None:

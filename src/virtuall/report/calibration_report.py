@@ -90,9 +90,9 @@ def _entry(each: Identified) -> tuple[str, ...]:
         f"{each.shipped:.3g}",
         f"{each.median:.3g} ({each.low:.3g}-{each.high:.3g})",
         f"{each.shift:+.2f}",
-        f"{each.narrowed:.0%}",
+        f"{each.narrowed:.0%}" if each.fitted else "prior",
         f"{each.partner} ({each.correlation:+.2f})" if each.partner else "",
-        ", ".join(each.told_by) or "none",
+        (", ".join(each.told_by) or "none") if each.fitted else "",
     )
 
 

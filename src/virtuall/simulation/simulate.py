@@ -174,14 +174,14 @@ def planned(
 
 
 def simulate_together(runs: Sequence[Planned], processes: int = 1) -> Iterator[Result]:
-    """Make these simulations, and give their results in the same order.
+    """Make these simulations, and give their results in the same order, each when it is asked for.
 
     No process waits for the end of one simulation before it takes a share of the next.
 
     Raises
     ------
     InputError
-        When `processes` is less than 1.
+        When `processes` is less than 1, with the first result.
     """
     if processes < 1:
         raise InputError("processes must be at least 1", given=processes)
@@ -259,8 +259,12 @@ def _pool(processes: int) -> ProcessPoolExecutor:
 
 def _in_processes(tasks: list[Planned], processes: int) -> Iterator[Done]:
     futures = [_pool(processes).submit(_chunk, task) for task in tasks]
-    while futures:
-        yield futures.pop(0).result()  # a future keeps its result: none is held longer than needed
+    try:
+        while futures:
+            yield futures.pop(0).result()  # a future keeps its result: none is held longer than needed
+    finally:  # after an error, or when nobody asks on: what is not begun is not made
+        for future in futures:
+            future.cancel()
 
 
 def _joined(done: Iterator[Done], pieces: Sequence[slice], run: Planned) -> Result:
