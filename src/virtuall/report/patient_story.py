@@ -204,7 +204,10 @@ def _over(entry: Entry, together: Sequence[Entry], course: Course) -> str:
     if not _text(entry, "rule"):
         return ""
     lasted = float(entry["value"])
-    signs = "signs for less than a day" if lasted < 1 else f"{day_words(lasted)} days from the first sign to the last"
+    if lasted < 1:
+        return f"{_what(entry)} over: signs for less than a day"
+    days = day_words(lasted)
+    signs = f"{days} {'day' if days == '1' else 'days'} from the first sign to the last"
     return f"{_what(entry)} over: {signs}"
 
 
