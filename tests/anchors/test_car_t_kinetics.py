@@ -147,10 +147,6 @@ def obe() -> Cells:
     return treated("obecabtagene/relapsed", "felix", 200)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="25,800 with the calibrated medians of the second calibration, just below the published interval",
-)
 def test_peak_of_responders(tisa: Cells) -> None:
     """Label, geometric mean of responders: peak 34,700 copies/ug."""
     peak, _ = peaks(seen(tisa)[tisa.responder])
