@@ -61,7 +61,7 @@ def test_most_remissions_come_in_the_first_two_cycles() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="61 % with the calibrated medians: killing became slower and transplants come sooner, so that part of the "
+    reason="66 % with the calibrated medians: killing became slower and transplants come sooner, so that part of the "
     "clearance follows the transplant; the row of the trial counts that too and lies inside",
 )
 def test_residual_disease_in_remission() -> None:
