@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from virtuall.population.ensemble import sets_for
 from virtuall.trial.design import Design
-from virtuall.trial.run import simulate_arm
+from virtuall.trial.run import plan_arm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,13 +55,15 @@ def best_marrow_change(
     """
     import pandas as pd
 
+    from virtuall.simulation.simulate import simulate_together
+
     sets = {name: values[:1] for name, values in sets_for(parameters, seed, replicates, library).items()}
     times = np.arange(0.0, design.figures.response_by + _STEP / 2, _STEP)
     once = replace(design, recorded=times, horizon=float(times[-1]))
     known, lots = outcomes.set_index("patient"), np.zeros(1, np.int64)
     parts = []
-    for arm in once.arms:
-        result = simulate_arm(once, arm, seed, lots, processes, library, names=(SIGNAL,), numbers=sets)
+    arms = [plan_arm(once, arm, seed, lots, library, names=(SIGNAL,), numbers=sets) for arm in once.arms]
+    for result in simulate_together(arms, processes):
         signals = result.signals[SIGNAL].transpose("patient", "time")
         ids, shares = signals["patient"].to_numpy(), np.asarray(signals.to_numpy(), np.float64)
         rows = known.loc[ids]

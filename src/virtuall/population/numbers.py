@@ -71,14 +71,15 @@ def checked(
         return numbers
     shelf = open_shelf(library)
     cohorts = shelf.cohorts
+    heads = {address.partition("/")[0] for address in numbers}
+    policies = {name: tuple(f"{name}/{each}" for each in _policy(name, shelf)) for name in POLICIES if name in heads}
     for address in numbers:
         head, slash, tail = address.partition("/")
         if not slash:
             _known(head, model.values, model.random, address)
-        elif head in POLICIES:
-            known = tuple(f"{head}/{each}" for each in _policy(head, shelf))
-            if address not in known:
-                raise InputError("no such number of this policy", given=address, allowed=known)
+        elif head in policies:
+            if address not in policies[head]:
+                raise InputError("no such number of this policy", given=address, allowed=policies[head])
         elif head not in cohorts:
             allowed = (*(f"{head}/{name}" for name in model.products.get(head, {})), f"{head}/{REFERRED}")
             if head not in model.products and tail != REFERRED:

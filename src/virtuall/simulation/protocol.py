@@ -172,8 +172,8 @@ def load_protocol(
         When a text is wrong.
     """
     shelf = open_shelf(library)
-    library = (library,) if isinstance(library, str | Path) else tuple(Path(each) for each in library)
-    found = _loaded(name, tuple(map(Path, library)), tuple(scales), as_of, shelf.roots, shelf.stamp())
+    folders = (library,) if isinstance(library, str | Path) else library
+    found = _loaded(name, tuple(map(Path, folders)), tuple(scales), as_of, shelf.roots, shelf.stamp())
     return replace(found, products=dict(found.products), care=dict(found.care))  # the kept one stays as it is
 
 

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from virtuall.simulation.protocol import Protocol
-    from virtuall.simulation.result import Result
     from virtuall.simulation.simulate import Chart, Planned
 
 Ids = NDArray[np.int64]
@@ -325,33 +324,6 @@ def _together(signals: Sequence[xr.Dataset]) -> xr.Dataset:
     return xr.concat(list(signals), dim="patient", data_vars="minimal", coords="minimal")
 
 
-def simulate_arm(
-    design: Design,
-    arm: Arm,
-    seed: int,
-    lots: Ids,
-    processes: int = 1,
-    library: Sequence[Path | str] = (),
-    *,
-    names: Sequence[str] = (),
-    numbers: Mapping[str, NDArray[np.float64]] | None = None,
-    chart: Chart = "key",
-) -> Result:
-    """Simulate one arm: a replicate for each of `lots`, which tell whose luck it has.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Signals that are recorded at the times of the design.
-    numbers : mapping of str to float64[R], optional
-        Numbers of each replicate, by address.
-    """
-    from virtuall.simulation.simulate import simulate_together
-
-    planned = plan_arm(design, arm, seed, lots, library, names=names, numbers=numbers, chart=chart)
-    return next(simulate_together([planned], processes))
-
-
 def plan_arm(
     design: Design,
     arm: Arm,
@@ -363,7 +335,15 @@ def plan_arm(
     numbers: Mapping[str, NDArray[np.float64]] | None = None,
     chart: Chart = "key",
 ) -> Planned:
-    """The patients of one arm and what is to be simulated; parameters as of `simulate_arm`."""
+    """One arm, to be simulated: a replicate for each of `lots`, which tell whose luck it has.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Signals that are recorded at the times of the design.
+    numbers : mapping of str to float64[R], optional
+        Numbers of each replicate, by address.
+    """
     from virtuall.population import sample
     from virtuall.simulation.protocol import load_protocol
     from virtuall.simulation.simulate import planned
