@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from virtuall.simulation import orders
-from virtuall.simulation.ward import due_places
+from virtuall.simulation.ward import due_places, settle_graft
 
 INFUSION, DEPOT = "R_drug", "depot"
 
@@ -78,3 +78,14 @@ def test_due_places_tell_whose_time_has_come() -> None:
     found = [(place, rows.tolist()) for place, rows in due_places(plans, np.array([0, 1, 2]), now)]
     assert found == [(0, [0]), (2, [0, 1])]
     assert due_places(plans, np.array([2]), now) == []
+
+
+def test_a_graft_ends_what_was_planned_instead_of_it() -> None:
+    names = ("transplant", "next_line", "step", "dose")
+    agenda = {name: np.array([20.0, 20.0]) for name in names}
+    ward = SimpleNamespace(
+        transplanted=np.zeros(2, bool), agenda=agenda, days={"transplant_day": np.array([np.nan, np.nan])}
+    )
+    settle_graft(ward, np.array([1]), np.array([12.0]))
+    assert ward.transplanted.tolist() == [False, True] and ward.days["transplant_day"][1] == 12.0
+    assert [agenda[name].tolist() for name in names] == [[20.0, np.inf]] * 3 + [[20.0, 20.0]]

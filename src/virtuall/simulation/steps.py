@@ -39,7 +39,7 @@ def consider(rounds: Rounds, rows: Ints) -> None:
 
 
 def begin(rounds: Rounds, rows: Ints) -> None:
-    """Go over to the planned step, unless the patient is being transplanted meanwhile."""
+    """Go over to the planned step."""
     ward, protocol = rounds.ward, rounds.protocol
     for number, step in enumerate(protocol.steps):
         these = rows[ward.next_step[rows] == number]

@@ -242,10 +242,11 @@ def wait_for_product(ward: Ward, rows: Ints, day: Floats) -> None:
 
 
 def settle_graft(ward: Ward, rows: Ints, time: Floats) -> None:
-    """The graft is given: no other transplant, no other next line."""
+    """The graft is given: no other transplant, no other next line, and no planned step of a sequence."""
     ward.transplanted[rows] = True
     note_first(ward, "transplant_day", rows, time)
-    ward.agenda["transplant"][rows] = ward.agenda["next_line"][rows] = NEVER
+    for name in ("transplant", "next_line", "step"):
+        ward.agenda[name][rows] = NEVER
 
 
 def leave(ward: Ward, rows: Ints, time: Floats) -> None:
