@@ -52,7 +52,7 @@ def a_result(name: str, deaths: list[float], answers: list[str], graded: list[tu
         status=np.zeros(n, np.int32),
         patients=SimpleNamespace(seed=1, cohort="some"),
         protocol=SimpleNamespace(
-            name=name, title=name.upper(), response=response, monitoring=SimpleNamespace(graded=())
+            name=name, title=name.upper(), response=response, monitoring=SimpleNamespace(graded=()), events=()
         ),
     )
 
@@ -192,3 +192,15 @@ def test_the_sets_of_failed_pairs_are_left_out(a: Any, b: Any) -> None:
     a.status[3] = 1
     lives = row(compared(a, b, sets=np.array([0, 1, 0, 1, 0])), "days alive of 200")
     assert lives.pairs == 4 and np.isnan(lives.low_with_parameters)  # one set has a single pair left
+
+
+def test_kinds_of_events_are_called_as_their_texts_call_them(a: Any, b: Any) -> None:
+    texts = [
+        SimpleNamespace(kind="infection", title="infection of any germ", fatal=""),
+        SimpleNamespace(kind="infection", title="death of it", fatal="leukemia"),
+        SimpleNamespace(kind="crs", title="one of two titles", fatal=""),
+        SimpleNamespace(kind="crs", title="the other", fatal=""),
+    ]
+    a.protocol.events = b.protocol.events = tuple(texts)
+    names = [row.name for row in compared(a, b).rows]
+    assert "infection of any germ, events" in names and "crs, events" in names and "died of leukemia" in names

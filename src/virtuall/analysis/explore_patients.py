@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.core.records import CARE
+from virtuall.core.records import CARE, EFFECT
 from virtuall.core.units import unit as read_unit
 from virtuall.dosing.reading import Product
 from virtuall.trial.episodes import places_of, worst_grades
@@ -57,7 +57,7 @@ def kinds(protocol: Protocol) -> tuple[str, ...]:
     """What events of the protocol are called: what is graded by its title, others by their kind."""
     graded = [graded.title for graded in protocol.monitoring.graded if graded.title]
     others = [event.kind for event in protocol.events if event.outcomes]
-    lesser = ["effect"] if protocol.incidents else []
+    lesser = [EFFECT] if protocol.incidents else []
     return tuple(dict.fromkeys([*graded, *others, *lesser]))
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Kinds of entries that more than one part of the program knows: a dose that a rule ordered, a change of what is found,
-# the end of an event; and the unit of the entries that are graded events.
-CARE, FINDING, OVER = "care", "finding", "resolved"
+# Kinds of entries that more than one part of the program knows: a dose that a rule ordered, a lesser effect of a drug,
+# a change of what is found, the end of an event; and the unit of the entries that are graded events.
+CARE, EFFECT, FINDING, OVER = "care", "effect", "finding", "resolved"
 GRADE = "grade"
 
 Floats = NDArray[np.float64]

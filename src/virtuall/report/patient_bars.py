@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from virtuall.core.records import CARE, FINDING, GRADE, OVER
+from virtuall.core.records import CARE, EFFECT, FINDING, GRADE, OVER
 from virtuall.report.patient_course import Course, Making, is_premedication
 
 MADE = "making of cells"
@@ -77,7 +77,7 @@ def _graded(entries: Sequence[Mapping[str, Any]], end: float) -> Rows:
         name, day = f"{entry['what']}, {entry['rule']}", float(entry["day"])
         if entry["kind"] == OVER and name in running:
             _close(rows, name, running.pop(name), day)
-        elif entry["unit"] == GRADE and entry["rule"] and entry["kind"] != "effect":
+        elif entry["unit"] == GRADE and entry["rule"] and entry["kind"] != EFFECT:
             if name in running:
                 _close(rows, name, running[name], day)
             running[name] = entry

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from virtuall.core.records import EFFECT, GRADE
 from virtuall.report.drawing import COLORS, FAINT, LINES, MARKERS, PUBLISHED, describe, drawing
 from virtuall.report.patient_bars import MADE, Rows, bars
 from virtuall.report.patient_course import Course, charted, day_words, read_course
@@ -267,7 +268,7 @@ def _happenings(
 
 def _is_event(entry: Mapping[str, Any]) -> bool:
     """Events with a grade of their own; what is graded on a scale has a row of bars."""
-    return entry["unit"] == "grade" and (not entry["rule"] or entry["kind"] == "effect")
+    return entry["unit"] == GRADE and (not entry["rule"] or entry["kind"] == EFFECT)
 
 
 def _called(entry: Mapping[str, Any]) -> str:

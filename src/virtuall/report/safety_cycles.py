@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from virtuall.report.safety_report import EFFECT, GRADE
+from virtuall.core.records import EFFECT, GRADE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.core.errors import InputError
+from virtuall.core.records import EFFECT, GRADE
 from virtuall.core.units import unit as read_unit
 from virtuall.report.share import Share, exact_share
 from virtuall.trial.reporting import CountText, SafetyText
@@ -26,8 +27,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Worst = tuple[Ints, Ints]
 
-START, GRADE = "infusion_start", "grade"
-EFFECT = "effect"
+START = "infusion_start"
 _UNKNOWN = "unknown"
 _GRADES = range(1, 6)
 

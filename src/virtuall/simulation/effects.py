@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from virtuall.clinic.incident import begins, grade_of
+from virtuall.core.records import EFFECT, GRADE
 from virtuall.dosing.course import Action
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.protocol import Leg
@@ -13,7 +14,6 @@ from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import due_places
 
 Ints = NDArray[np.int64]
-KIND = "effect"
 
 
 def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
@@ -35,4 +35,4 @@ def come(rounds: Rounds, rows: Ints) -> None:
         cycle = ward.course.cycle[these]
         grade = grade_of(incident, rounds.seed, ward.luck[these], cycle)
         ward.effects[place, these] = NEVER
-        rounds.charts.write(these, now[these], KIND, incident.title, grade, "grade", incident.product, cycle)
+        rounds.charts.write(these, now[these], EFFECT, incident.title, grade, GRADE, incident.product, cycle)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.response import NONE
 from virtuall.core.errors import InputError
-from virtuall.core.records import CARE
+from virtuall.core.records import CARE, EFFECT
 from virtuall.trial.care_response import CareResponse, first_severe_doses, responded_to_care
 from virtuall.trial.episodes import places_of, worst_grades
 from virtuall.trial.paired import UNKNOWN, Interval, Spread, mean_differences, share_difference, with_parameters
@@ -227,6 +227,7 @@ class _Charted:
         self.scales = {graded.name: graded.scale for graded in result.protocol.monitoring.graded}
         self.chart = result.events[result.events["patient"].isin(ids)]
         worst = worst_grades(self.chart, self.scales.values())
+        self.titles = _titles(result)
         self.kind = _names(worst)
         self.grade = worst["value"].to_numpy(float)
         self.row = self.rows_of(worst["patient"])
@@ -295,6 +296,15 @@ class _Charted:
         return bool(np.isfinite(self.number("collected_day")).any() or (self.words("supply_failure") != "").any())
 
 
+def _titles(result: Result) -> dict[str, str]:
+    """What kinds of events are called: by the title of their text, where all of a kind have the same."""
+    titles: dict[str, set[str]] = {EFFECT: {"lesser effect"}}
+    for event in result.protocol.events:
+        if not event.fatal:
+            titles.setdefault(event.kind, set()).add(event.title)
+    return {kind: next(iter(named)) for kind, named in titles.items() if len(named) == 1}
+
+
 def _names(events: pd.DataFrame) -> NDArray[np.str_]:
     """What events are called: what is graded on a scale by its title, with the scale where there are several."""
     kind, what, scale = (events[name].to_numpy(str) for name in ("kind", "what", "rule"))
@@ -331,10 +341,11 @@ def _deaths(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure]:
         for day in text.deaths_by
         if day <= a.days
     ]
-    causes = [side.words("death_cause") for side in (a, b)]
+    causes, titles = [side.words("death_cause") for side in (a, b)], a.titles | b.titles
     for cause in sorted({*causes[0], *causes[1]} - {""}):
         both = [(words == cause).astype(float) for words in causes]
-        found.append(_Measure("survival", f"died of {cause}", SHARE, "less", both[0], both[1]))
+        name = f"died of {titles.get(cause, cause)}"
+        found.append(_Measure("survival", name, SHARE, "less", both[0], both[1]))
     name = f"days alive of {a.days:g}"
     return [*found, _Measure("survival", name, "d", "more", a.days_alive(), b.days_alive())]
 
@@ -378,18 +389,20 @@ def _answers(a: _Charted, b: _Charted, text: CareResponse | None) -> list[_Measu
 
 def _toxicities(a: _Charted, b: _Charted, text: ComparisonText) -> list[_Measure]:
     severe, found = text.severe_grade, []
-    for kind in sorted({*a.kind, *b.kind}, key=str.casefold):
-        words = str(kind).replace("_", " ")
+    titles = a.titles | b.titles
+    named = {str(kind): titles.get(str(kind), str(kind).replace("_", " ")) for kind in {*a.kind, *b.kind}}
+    kinds = sorted(named, key=lambda kind: named[kind].casefold())
+    for kind in kinds:
+        words = named[kind]
         # where only severe events are simulated, "any grade" would promise more than there is
         milder = any(bool(np.any(side.grade[side.kind == kind] < severe)) for side in (a, b))
         for name, least in ((f"{words}, any grade", 0), (f"{words}, grade {severe} or more", severe)):
             if least or milder:
                 both = [(side.counts(kind, least) > 0).astype(float) for side in (a, b)]
                 found.append(_Measure("toxicity", name, SHARE, "less", both[0], both[1]))
-    for kind in sorted({*a.kind, *b.kind}, key=str.casefold):
-        name = f"{str(kind).replace('_', ' ')}, events"
+    for kind in kinds:
         both = [side.counts(kind, 0) for side in (a, b)]
-        found.append(_Measure("toxicity", name, "per patient", "less", both[0], both[1]))
+        found.append(_Measure("toxicity", f"{named[kind]}, events", "per patient", "less", both[0], both[1]))
     return found
 
 

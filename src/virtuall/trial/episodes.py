@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from virtuall.core.records import CARE, FINDING, GRADE, OVER
+from virtuall.core.records import CARE, EFFECT, FINDING, GRADE, OVER
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Entries that stand for themselves: nothing says that they are over.
-SINGLE = ("effect", CARE, FINDING)
+SINGLE = (EFFECT, CARE, FINDING)
 
 Ints = NDArray[np.int64]
 
