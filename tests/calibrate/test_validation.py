@@ -132,7 +132,7 @@ def test_a_median_not_reached_is_large(figure: Make, estimand: Make, row: Make) 
         (judged,) = judge([("u", row(mine, values, large=True))], estimands)
         scores.append(judged.contest.model)
     assert scores[0] < scores[1] < scores[2]
-    assert contest_of([np.nan, 50.0], 50.0, make).model == 0.0, "a share that cannot be had is left out"
+    assert contest_of([np.nan, 50.0, 50.0], 50.0, make).model == 0.0, "a share that cannot be had is left out"
 
 
 def test_crps_of_few_draws_is_not_punished_for_their_number() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -122,6 +123,22 @@ def test_the_terminal_table(rows: list[TrialRow]) -> None:
     everything = rows_table(rows, all_rows=True)
     assert re.search(r"T6 .*not simulated", everything)
     assert rows_table([]).strip()
+
+
+def test_one_replicate_is_shown_and_not_judged(rows: list[TrialRow]) -> None:
+    nothing = {"low": None, "high": None, "inside": None, "inside50": None, "width_ratio": None}
+    once = [replace(row, values=(row.simulated,), **nothing) for row in rows if row.simulated is not None]
+    text = rows_table(once)
+    assert f"{len(once)} rows have one simulated figure and no interval" in text and "outside" not in text
+    assert "33.0 " in text and "(29.7" not in text
+    html = trial_report(HEADER, once)
+    assert "0 rows (0 scored) are not simulated yet" in html and "□" not in html.split("<table")[1]
+
+
+def test_few_replicates_are_said_to_give_narrow_intervals(rows: list[TrialRow]) -> None:
+    few, many = ([replace(row, values=(1.0,) * n) for row in rows] for n in (16, 40))
+    assert "Intervals of 16 replicates are narrower" in rows_table(few)
+    assert "narrower" not in rows_table(many)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,15 @@ def test_an_interval_is_that_of_the_replicates() -> None:
     assert score(figure(98.0), values, np.empty(0)).width_ratio is None
 
 
+@pytest.mark.parametrize("values", [[7.0], [7.0, np.nan]])
+def test_one_figure_has_no_interval_and_lies_neither_inside_nor_outside(values: list[float]) -> None:
+    row = score(figure(7.0), np.array(values), np.linspace(0, 50, 101))
+    assert (row.simulated, row.median, row.made) == (7.0, 7.0, True)
+    assert (row.low, row.high, row.inside, row.inside50, row.width_ratio) == (None,) * 5
+    assert "one figure tells no spread" in row.note
+    assert not score(figure(7.0), np.array([np.nan]), np.empty(0)).made
+
+
 def test_a_median_not_reached_counts_as_large() -> None:
     values = np.array([5.0, 6, 7, 8, np.nan])
     row = score(figure(50.0), values, values, not_reached_is_large=True)

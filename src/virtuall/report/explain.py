@@ -367,7 +367,7 @@ def _figure_words(row: Published, simulated: TrialRow | None) -> str:
     words = f"{row.endpoint.replace('_', ' ')}{when}: {number_words(row.value)} {row.unit}".rstrip()
     if simulated is not None:
         words += f"; simulated {simulated_words(simulated)}"
-        if simulated.inside is not None and simulated.low != simulated.high:  # one replicate has no interval
+        if simulated.inside is not None:
             words += f", {verdict_words(simulated)}"
     return f"{words} [{row.target}, {row.mark}]"
 

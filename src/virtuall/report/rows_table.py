@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from virtuall.report.words import endpoint_words, published_words, simulated_words, verdict_words
 from virtuall.trial.scoring import TrialRow
 
+_ENOUGH = 40  # figures of which 2.5 and 97.5 % leave one out on each side
 _HEAD = ("row", "endpoint · arm", "unit", "simulated (95 %)", "published (95 % CI)", "", "width")
 
 
@@ -20,7 +21,7 @@ def rows_table(rows: Iterable[TrialRow], all_rows: bool = False) -> str:
         Rows that are not simulated too; otherwise their number is said.
     """
     every = list(rows)
-    simulated = [row for row in every if row.inside is not None]
+    simulated = [row for row in every if row.made]
     lines = [_cells(row) for row in (every if all_rows else simulated)]
     lengths = [max(len(line[column]) for line in [_HEAD, *lines]) for column in range(len(_HEAD))]
     text = [_line(_HEAD, lengths), _line(["─" * length for length in lengths], lengths)]
@@ -32,12 +33,16 @@ def summary(rows: Sequence[TrialRow]) -> str:
     """How many scored rows lie inside, and how many rows are not simulated."""
     scored = [row for row in rows if row.scored and row.inside is not None]
     inside = sum(1 for row in scored if row.inside)
-    left_out = sum(1 for row in rows if row.inside is None)
-    scored_left_out = sum(1 for row in rows if row.inside is None and row.scored)
-    return (
-        f"{inside} of {len(scored)} scored rows that were simulated lie inside their interval; "
-        f"{left_out} rows ({scored_left_out} scored) are not simulated yet."
-    )
+    absent = [row for row in rows if not row.made]
+    once = sum(1 for row in rows if row.made and row.inside is None)
+    words = [
+        f"{inside} of {len(scored)} scored rows that were simulated lie inside their interval" if scored else "",
+        f"{once} rows have one simulated figure and no interval: more replicates give one" if once else "",
+        f"{len(absent)} rows ({sum(row.scored for row in absent)} scored) are not simulated yet",
+    ]
+    few = max((len(row.values) for row in rows), default=0)
+    more = f" Intervals of {few} replicates are narrower than those of {_ENOUGH} or more." if 1 < few < _ENOUGH else ""
+    return "; ".join(part for part in words if part) + "." + more
 
 
 def _cells(row: TrialRow) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def trial_report(
     one : OneTrial, optional
         One replicate in full.
     """
-    simulated = [row for row in rows if row.inside is not None]
+    simulated = [row for row in rows if row.made]
     scored = [row for row in simulated if row.scored]
     return render(
         "trial.html.j2",
@@ -105,13 +105,13 @@ def trial_report(
         summary=summary(rows),
         survival=[Drawn(survival_figure(figure), figure.note) for figure in survival],
         burden=Drawn(burden_figure(burden)) if burden else None,
-        forests=_forests(scored),
+        forests=_forests([row for row in scored if row.inside is not None]),
         checks=[Drawn(check_figure(check), check.note) for check in checks],
         one=one,
         scored=scored,
         unscored=[row for row in simulated if not row.scored],
-        absent=[row for row in rows if row.inside is None],
-        outside=[row for row in scored if not row.inside],
+        absent=[row for row in rows if not row.made],
+        outside=[row for row in scored if row.inside is False],
     )
 
 

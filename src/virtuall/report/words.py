@@ -46,9 +46,11 @@ def endpoint_words(row: TrialRow) -> str:
 
 
 def simulated_words(row: TrialRow) -> str:
-    """Simulated value with its interval."""
+    """Simulated value with its interval, if there is one."""
     if row.simulated is None and row.low is None:
         return "not simulated"
+    if row.low is None:
+        return number_words(row.simulated)
     return f"{number_words(row.simulated)} ({number_words(row.low)}–{number_words(row.high)})"
 
 

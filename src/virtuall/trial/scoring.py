@@ -93,11 +93,11 @@ class TrialRow:
     scored : bool
         Whether the row counts.
     inside : bool or None
-        low <= published <= high; None when not simulated.
+        low <= published <= high; None when not simulated, or only once.
     median, low50, high50 : float or None
         50, 25 and 75 % of the replicates; a median survival not reached counts as larger than any (inf).
     inside50 : bool or None
-        low50 <= published <= high50; None when not simulated.
+        low50 <= published <= high50; None when not simulated, or only once.
     sampling_sd : float or None
         Standard deviation by resampling patients at fixed parameters; of a median survival that some resamples did
         not reach, that of a normal distribution with the same quartiles.
@@ -150,6 +150,11 @@ class TrialRow:
     event_kind: str = ""
     population: str = ""
     source: str = ""
+
+    @property
+    def made(self) -> bool:
+        """Whether it was simulated; from one figure there is no interval, and so neither inside nor outside."""
+        return self.simulated is not None or self.low is not None
 
     def as_json(self) -> dict[str, Any]:
         """The row with the keys promised for ``--json``; what is not finite is None."""
@@ -232,6 +237,9 @@ def score(
     finite = values[np.isfinite(values)]
     missing = values.size - finite.size
     low, low50, median, high50, high = _quantiles(values, not_reached_is_large, _SHOWN)
+    if (values.size if not_reached_is_large else finite.size) == 1:
+        low = low50 = high50 = high = math.nan
+        note = "; ".join(part for part in (note, "one figure tells no spread") if part)
     reached_enough = finite.size > (values.size / 2 if not_reached_is_large else 0)
     if missing:
         word = "median not reached" if not_reached_is_large else "cannot be estimated"
