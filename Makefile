@@ -44,7 +44,7 @@ lint: $(dev) ## style, types, and the direction of imports
 	$(bin)/python -m mypy
 	$(bin)/lint-imports
 
-calibrate: $(dev) ## fit the parameters to published trials (ARGS="--resume"); hours, replaces the shipped ensemble
+calibrate: $(dev) ## fit the parameters to published trials (ARGS="--resume"); half an hour, replaces the shipped ensemble
 	$(bin)/virtuall calibrate --out build/calibration $(ARGS)
 	mkdir -p src/virtuall/library/calibration docs/credibility
 	cp build/calibration/ensemble.csv build/calibration/stamp.toml src/virtuall/library/calibration/

@@ -47,7 +47,7 @@ def endpoint_words(row: TrialRow) -> str:
 
 def simulated_words(row: TrialRow) -> str:
     """Simulated value with its interval, if there is one."""
-    if row.simulated is None and row.low is None:
+    if not row.made:
         return "not simulated"
     if row.low is None:
         return number_words(row.simulated)

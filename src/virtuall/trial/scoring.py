@@ -237,13 +237,14 @@ def score(
     finite = values[np.isfinite(values)]
     missing = values.size - finite.size
     low, low50, median, high50, high = _quantiles(values, not_reached_is_large, _SHOWN)
+    notes = [note] if note else []
     if (values.size if not_reached_is_large else finite.size) == 1:
         low = low50 = high50 = high = math.nan
-        note = "; ".join(part for part in (note, "one figure tells no spread") if part)
+        notes.append("one figure tells no spread")
     reached_enough = finite.size > (values.size / 2 if not_reached_is_large else 0)
     if missing:
         word = "median not reached" if not_reached_is_large else "cannot be estimated"
-        note = "; ".join(part for part in (note, f"{word} in {missing} of {values.size} replicates") if part)
+        notes.append(f"{word} in {missing} of {values.size} replicates")
     sampling_low, sampling_high = _quantiles(resampled, not_reached_is_large, _BOUNDS)
     width, sampling = high - low, sampling_high - sampling_low
     simulated = float(finite.mean()) if reached_enough else None
@@ -264,7 +265,7 @@ def score(
         values=tuple(values.tolist()),
         replicates=values.size,
         not_reached=missing,
-        note=note,
+        note="; ".join(notes),
     )
 
 
