@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from virtuall.calibrate.budget import BUDGET, Budget
-from virtuall.calibrate.texts_read import text_sum, texts_read
+from virtuall.calibrate.texts_read import file_sum, text_sum, texts_read
 from virtuall.model import open_shelf
 
 STAMP = "calibration/stamp.toml"
@@ -26,7 +26,7 @@ def code_sum() -> str:
 
 def stamp_text(budget: Budget, seed: int, library: Sequence[Path | str] = ()) -> str:
     """The stamp of an ensemble made now."""
-    texts = {BUDGET: text_sum(open_shelf(library).file(BUDGET).read_bytes())}
+    texts = {BUDGET: file_sum(BUDGET, open_shelf(library))}
     texts |= texts_read([trial for block in budget.blocks for trial in block.trials], library)
     lines = [
         "# What the ensemble beside this was made from; written by `virtuall calibrate`, never by hand.",
@@ -54,6 +54,6 @@ def what_changed(library: Sequence[Path | str] = ()) -> tuple[str, ...]:
     changed = [
         name
         for name, value in held["texts"].items()
-        if name not in shelf.files or text_sum(shelf.files[name].read_bytes()) != value
+        if name not in shelf.files or file_sum(name, shelf) != value
     ]
     return (*changed, *(["code"] if held["code"] != code_sum() else []))

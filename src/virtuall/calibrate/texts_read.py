@@ -1,11 +1,12 @@
 """Which texts of the library the simulation of some trials reads, with a checksum of each.
 
-The share of events that a trial reports (``[[report]]`` in a design) is estimated after the calibration and does not
-enter it, so designs are left out; rows that read reported events see the shares of their time.
+A share of events that a trial reports (``[[report]]`` in a design) and that was derived from simulated events is set
+after the calibration; no fitted row reads it, so a design counts without it.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from virtuall.store.atomic import checksum
 from virtuall.trial.design import load_design
 
 _DIGITS = 16
+_DESIGN = "design.toml"
+_DERIVED = "D"
 _WHOLE = ("biology/", "toxicities/", "support/", "care/", "response/", "monitoring/", "grading/")
 _OF_THERAPIES = ("biology.ant", "parameters.toml", "values.toml", "policy.toml", "product.toml", "rules.toml")
 
@@ -29,8 +32,18 @@ def texts_read(trials: Iterable[str], library: Sequence[Path | str] = ()) -> Map
         for arm in design.arms:
             names |= {f"cohorts/{arm.cohort}.toml", _relative(shelf, arm.protocol)}
         for folder in (design.name, *design.also_scored):
-            names |= {f"trials/{folder}/published.csv", f"trials/{folder}/endpoints.toml"}
-    return {name: text_sum(shelf.files[name].read_bytes()) for name in sorted(names) if name in shelf.files}
+            names |= {f"trials/{folder}/{name}" for name in ("published.csv", "endpoints.toml", _DESIGN)}
+    return {name: file_sum(name, shelf) for name in sorted(names) if name in shelf.files}
+
+
+def file_sum(name: str, shelf: Shelf) -> str:
+    """The checksum of a text of the library as a calibration reads it."""
+    content = shelf.files[name].read_bytes()
+    if not name.endswith(f"/{_DESIGN}"):
+        return text_sum(content)
+    design = tomllib.loads(content.decode("utf-8"))
+    design["report"] = [each for each in design.get("report", []) if each["mark"] != _DERIVED]
+    return text_sum(repr(design).encode())
 
 
 def text_sum(content: bytes) -> str:

@@ -51,6 +51,7 @@ HAPPENED = {
 IN_REMISSION = "transplanted_in_remission"
 STATISTICS: Mapping[str, Callable[[Floats], Any]] = {
     "mean": np.mean,
+    "geometric_mean": lambda values: np.exp(np.log(values[values > 0]).mean()) if (values > 0).any() else np.nan,
     "median": np.median,
     "sd": lambda values: np.std(values, ddof=1),
     "min": np.min,
