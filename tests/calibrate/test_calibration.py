@@ -12,11 +12,13 @@ import pytest
 from virtuall.calibrate import evaluation
 from virtuall.calibrate.budget import read_budget, shipped_value
 from virtuall.calibrate.ensemble_text import write_ensemble
+from virtuall.calibrate.evaluation import block_targets, evaluate
 from virtuall.calibrate.fit import calibrate
 from virtuall.calibrate.identifiability import sobol
 from virtuall.calibrate.posterior import sample_stage, votes
 from virtuall.calibrate.stamp import what_changed
 from virtuall.calibrate.surrogate import Surrogate
+from virtuall.calibrate.texts_read import texts_read
 from virtuall.core.errors import InputError, Problems, StoreError, TextError, VirtuallError
 from virtuall.model import load_system
 from virtuall.model.shelf import shipped_library
@@ -198,6 +200,30 @@ def test_the_shipped_fit_holds_or_the_readme_says_that_it_is_stale():
     held, budget = read_ensemble(), read_budget()
     assert held is not None and len(held) == budget.members
     assert set(held.addresses) == {name for each in budget.fitted for name in each.numbers}
+
+
+def test_no_fitted_row_reads_a_share_that_is_set_after_the_fit(tmp_path: Path):
+    """Shares that a design derives from simulated events may move; neither the fit nor its stamp sees it."""
+    block, *others = read_budget().blocks
+    own = tmp_path / "own"
+    for name in block.trials:
+        text = (shipped_library() / f"trials/{name}/design.toml").read_text()
+        head, *reports = text.split("[[report]]")
+        moved = [re.sub('share = ".*"', 'share = "0.01"', each) if 'mark = "D"' in each else each for each in reports]
+        assert moved != reports
+        (own / "trials" / name).mkdir(parents=True)
+        (own / f"trials/{name}/design.toml").write_text("[[report]]".join([head, *moved]))
+    assert texts_read(block.trials, [own]) == texts_read(block.trials)
+    one = np.zeros((1, 0))
+    as_shipped, as_moved = (
+        evaluate(block, (), one, tmp_path / name, seed=1, processes=1, library=library)
+        for name, library in (("shipped", []), ("moved", [own]))
+    )
+    np.testing.assert_array_equal(as_shipped.values, as_moved.values)
+    fitted = {each.figure.target for each in block_targets(block)}
+    for other in others:
+        if set(other.trials) <= set(block.trials):
+            assert {each.figure.target for each in block_targets(other)} <= fitted
 
 
 def test_no_set_of_an_earlier_stage_or_block_is_lost():

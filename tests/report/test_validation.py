@@ -81,6 +81,22 @@ def test_the_text_tells_goals_counts_and_reasons(validation: Validation) -> None
     assert "chills" not in validation_text(validation).partition("What the model")[0], "rows only when asked for"
 
 
+def test_one_replicate_is_shown_and_not_judged() -> None:
+    row = made("H", 50.0, [47.0])
+    (judged,) = judge([("first", row)], {})
+    found = assemble(
+        Settings(replicates=1),
+        "f" * 64,
+        [Finished("first", "First", "trial", (row,), 100, 0, 1.0)],
+        [judged],
+        whole=True,
+    )
+    text = validation_text(found, rows=True)
+    assert re.search(r"^H .* 47.0 .*–", text, re.M)
+    assert "Not simulated" not in text
+    assert "47.0" in validation_page(found)
+
+
 def test_the_page_is_whole_and_escaped(validation: Validation) -> None:
     page = validation_page(validation)
     assert "FIRST &lt;1&gt;" in page and "FIRST <1>" not in page

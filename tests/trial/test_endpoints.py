@@ -161,3 +161,6 @@ def test_conditions_choose_patients() -> None:
     ]
     assert endpoints.baseline_share(patients, having={"arm": "a"}) == pytest.approx(2 / 3)
     assert endpoints.baseline(patients, column="line", statistic="sd") == pytest.approx(1.0)
+    assert endpoints.baseline(patients, column="line", statistic="geometric_mean") == pytest.approx(6 ** (1 / 3))
+    nothing = group(line=[0, 0])
+    assert np.isnan(endpoints.baseline(nothing, column="line", statistic="geometric_mean"))

@@ -67,7 +67,12 @@ def exposure_response(
         list[float] | None,
         typer.Option("--dose", metavar="X", help="The same patients at X times the dose; repeatable."),
     ] = None,
-    measures: Annotated[bool, typer.Option("--measures", help="Only list what may be named as response.")] = False,
+    measures: Annotated[
+        bool,
+        typer.Option(
+            "--measures", help="Only list what may be named as response; PROTOCOL and --cohort are still asked for."
+        ),
+    ] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page.")] = None,
     processes: ProcessesOption = 1,
     as_of: AsOfOption = None,

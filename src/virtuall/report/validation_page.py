@@ -79,8 +79,8 @@ def _part(finished: Finished, validation: Validation) -> Part:
     return Part(
         title=finished.title,
         figures=family_figures(rows, validation.families),
-        simulated=tuple(each for each in rows if each.row.inside is not None),
-        absent=tuple(each for each in rows if each.row.inside is None),
+        simulated=tuple(each for each in rows if each.row.made),
+        absent=tuple(each for each in rows if not each.row.made),
         reasons=reasons(rows),
     )
 

@@ -16,7 +16,7 @@ from virtuall.report.validation_words import (
     reasons,
     use_words,
 )
-from virtuall.report.words import endpoint_words, published_words
+from virtuall.report.words import endpoint_words, published_words, verdict_words
 
 _TRIALS = ("trial", "use", "families", "inside", "rows", "inside", "not simulated")
 _ROWS = ("row", "endpoint · arm", "unit", "simulated (95 %)", "published (95 % CI)", "", "50 %", "width", "z")
@@ -45,9 +45,10 @@ def validation_text(validation: Validation, rows: bool = False) -> str:
     parts.append(comparison_words(validation))
     parts.append(_columns(_TRIALS, trial_cells(validation)))
     if rows:
-        parts.append(_columns(_ROWS, [_cells(each) for each in validation.judged if each.row.inside is not None]))
-        absent = reasons(validation.judged)
-        parts.append("Not simulated:\n" + "\n".join(f"  {_targets(found)}: {why}" for why, found in absent.items()))
+        parts.append(_columns(_ROWS, [_cells(each) for each in validation.judged if each.row.made]))
+        absent = [f"  {_targets(found)}: {why}" for why, found in reasons(validation.judged).items()]
+        if absent:
+            parts.append("\n".join(["Not simulated:", *absent]))
     wrong = misses(validation)
     if wrong:
         lines = [line for trial, each in wrong.items() for line in (f"  {trial}", *(f"    {words}" for words in each))]
@@ -80,7 +81,7 @@ def trial_cells(validation: Validation) -> list[tuple[str, ...]]:
 
 def _cells(judged: Judged) -> tuple[str, ...]:
     row = judged.row
-    verdict = ("inside" if row.inside else "outside") + ("" if row.scored else " *")
+    verdict = verdict_words(row) + ("" if row.scored or row.inside is None else " *")
     return (
         row.target,
         endpoint_words(row),
@@ -88,7 +89,7 @@ def _cells(judged: Judged) -> tuple[str, ...]:
         median_words(row),
         published_words(row),
         "held back" if judged.held_back_by else verdict,
-        "inside" if row.inside50 else "outside",
+        "–" if row.inside is None else "inside" if row.inside50 else "outside",
         "" if row.width_ratio is None else f"{row.width_ratio:.2f}",
         distance_words(row),
     )

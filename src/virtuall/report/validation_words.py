@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from virtuall.calibrate.anchors import Anchored
 from virtuall.calibrate.validation import CALIBRATE, Goal, Judged
 from virtuall.calibrate.validation_run import Validation
-from virtuall.report.words import endpoint_words, number_words, published_words
+from virtuall.report.words import endpoint_words, number_words, published_words, simulated_words
 from virtuall.trial.scoring import TrialRow
 
 _USES = {CALIBRATE: "trials that were fitted to", "validate": "trials never fitted"}
@@ -49,9 +49,9 @@ def anchor_words(anchor: Anchored) -> str:
 
 
 def median_words(row: TrialRow) -> str:
-    """The simulated median with its 95 % interval."""
-    if row.median is None:
-        return "not simulated"
+    """The simulated median with its 95 % interval; of one replicate its figure alone."""
+    if row.median is None or row.low is None:
+        return simulated_words(row)
     return f"{number_words(row.median)} ({number_words(row.low)}–{number_words(row.high)})"
 
 
@@ -114,7 +114,7 @@ def reasons(judged: Sequence[Judged]) -> Mapping[str, tuple[Judged, ...]]:
     """The rows that are not simulated, by the reason."""
     found: dict[str, list[Judged]] = {}
     for each in judged:
-        if each.row.inside is None:
+        if not each.row.made:
             found.setdefault(each.row.note or "cannot be estimated in any replicate", []).append(each)
     return {reason: tuple(rows) for reason, rows in found.items()}
 
