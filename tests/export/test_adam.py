@@ -227,6 +227,9 @@ def _same_medians(written: Written, of: str) -> None:
     times = written.table("ADTTE")
     for arm, patients in written.study.outcomes.groupby("arm"):
         mine = times[(times["PARAMCD"] == of) & (times["TRTP"] == arm)]
+        if of == "DOR" and not patients["response_day"].notna().any():
+            assert mine.empty  # no responder in this arm of the small trial
+            continue
         fitted = KaplanMeierFitter().fit(mine["AVAL"], mine["CNSR"] == 0)
         time, event = times_to_event(patients, of.lower(), response_by=written.study.response_by)
         assert np.array_equal(np.sort(time[event]), np.sort(mine["AVAL"][mine["CNSR"] == 0]))

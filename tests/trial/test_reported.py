@@ -319,7 +319,8 @@ def test_a_design_tells_scales_reports_and_recorded_times(tmp_path: Path) -> Non
     text = (Path(endpoints.__file__).parents[1] / "library/trials/eliana/design.toml").read_text(encoding="utf-8")
     path = tmp_path / "eliana" / "design.toml"
     path.parent.mkdir()
-    path.write_text(text.replace('until = "220 d"', 'until = "3 d"\noffset = "6 h"'), encoding="utf-8")
+    assert 'until = "300 d"' in text
+    path.write_text(text.replace('until = "300 d"', 'until = "3 d"\noffset = "6 h"'), encoding="utf-8")
     design = read_design(path)
     assert design.scales == ("penn_crs",)
     assert {report.kind for report in design.reports} >= {"crs", "icans"}

@@ -27,6 +27,15 @@ def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
             ward.effects[place, rows] = time + begins(incident, rounds.seed, ward.luck[rows], cycle)
 
 
+def forget(rounds: Rounds, leg: Leg, rows: Ints) -> None:
+    """Of those who stop between premedication and drug nothing comes: the drug of this cycle never ran."""
+    ward, course = rounds.ward, rounds.ward.course
+    never_ran = rows[(course.next_action[rows] == Action.START) & ~course.restarting[rows]]
+    for place, incident in enumerate(rounds.protocol.incidents):
+        if incident.product in leg.regimen.products:
+            ward.effects[place, never_ran] = NEVER
+
+
 def come(rounds: Rounds, rows: Ints) -> None:
     """Chart the effects whose day has come."""
     ward, now = rounds.ward, rounds.ensemble.now

@@ -129,6 +129,7 @@ def _finish(rounds: Rounds, leg: Leg, rows: Ints, time: Floats, reason: str) -> 
     """The end of what goes before the therapy: after lymphodepletion the cells, after bridging the wait."""
     if not len(rows):
         return
+    effects.forget(rounds, leg, rows)
     carry_out(rounds, courses.stop(rounds.ward.course, leg.regimen, rows, time, reason))
     place = rounds.protocol.first_leg(leg.step)
     main = rounds.protocol.legs[place].regimen
@@ -144,6 +145,7 @@ def stop(rounds: Rounds, rows: Ints, time: Floats, reason: str) -> None:
     if not len(rows):
         return
     for leg, these in by_leg(rounds, rows):
+        effects.forget(rounds, leg, these)
         carry_out(rounds, courses.stop(ward.course, leg.regimen, these, rounds.ensemble.now[these], reason))
     _leave_protocol(rounds, rows, time, reason)
     ward.agenda["review"][rows] = NEVER
