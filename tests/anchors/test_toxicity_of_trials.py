@@ -15,7 +15,9 @@ INSIDE = {
     ),
     "zuma3": (("T0946", "T0947"),),  # by Lee
     "felix": (("T0884",),),  # ICANS of grade 3 or more
-    "cibmtr_tisa": (("T0935", "T0941", "T0942", "T0944"),),  # by the ASTCT, little burden
+    # by the ASTCT, little burden, with the onsets; severe cytokine release (T0935) left its interval with the fourth
+    # calibration: 27 (16.4-35.7) %, published 16.1
+    "cibmtr_tisa": (("T0936", "T0941", "T0942", "T0943", "T0944"),),
     "tower": (("T0120", "T0122", "T0086", "T0082", "T0083"),),  # as reported events
     "inovate": (("T0433", "T0443", "T0444", "T0484", "T0485", "T0497", "T0560"),),  # liver, counts, bilirubin, QT
 }
