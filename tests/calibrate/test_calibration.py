@@ -226,6 +226,16 @@ def test_no_fitted_row_reads_a_share_that_is_set_after_the_fit(tmp_path: Path):
             assert {each.figure.target for each in block_targets(other)} <= fitted
 
 
+@pytest.mark.parametrize(("old", "new"), [("[cut]", "[cut"), ('mark = "D"', ""), ("[[report]]", "[[reports]]")])
+def test_a_wrong_design_is_told_as_such_by_who_asks_for_the_stamp(tmp_path: Path, old: str, new: str):
+    text = (shipped_library() / "trials/tower/design.toml").read_text()
+    assert old in text
+    (tmp_path / "trials/tower").mkdir(parents=True)
+    (tmp_path / "trials/tower/design.toml").write_text(text.replace(old, new))
+    with pytest.raises(VirtuallError):
+        what_changed([tmp_path])
+
+
 def test_no_set_of_an_earlier_stage_or_block_is_lost():
     held, budget = read_ensemble(), read_budget()
     assert held is not None

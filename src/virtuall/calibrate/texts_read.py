@@ -6,14 +6,14 @@ after the calibration; no fitted row reads it, so a design counts without it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from virtuall.model import open_shelf
 from virtuall.model.shelf import Shelf
 from virtuall.store.atomic import checksum
-from virtuall.trial.design import load_design
+from virtuall.texts.toml_text import read_toml
+from virtuall.trial.design import load_design, read_design
 
 _DIGITS = 16
 _DESIGN = "design.toml"
@@ -37,11 +37,12 @@ def texts_read(trials: Iterable[str], library: Sequence[Path | str] = ()) -> Map
 
 
 def file_sum(name: str, shelf: Shelf) -> str:
-    """The checksum of a text of the library as a calibration reads it."""
-    content = shelf.files[name].read_bytes()
+    """The checksum of a text of the library as a calibration reads it; a design is refused where it is wrong."""
+    path = shelf.files[name]
     if not name.endswith(f"/{_DESIGN}"):
-        return text_sum(content)
-    design = tomllib.loads(content.decode("utf-8"))
+        return text_sum(path.read_bytes())
+    read_design(path)
+    design = dict(read_toml(path).data)
     design["report"] = [each for each in design.get("report", []) if each["mark"] != _DERIVED]
     return text_sum(repr(design).encode())
 
