@@ -152,6 +152,25 @@ def test_no_effect_before_the_drug_runs(result: Result, charted: pd.DataFrame) -
             assert day - began[began <= day].max() <= within[title]
 
 
+def test_every_cycle_whose_drug_runs_brings_its_own() -> None:
+    """Those too that a long hold begins anew; once each."""
+    protocol = load_protocol("blinatumomab/relapsed")
+    certain = replace(protocol.incidents[0], first=1.0, later=1.0)
+    result = simulate(sample("adult_relapsed", 150, 3), replace(protocol, incidents=(certain,)))
+    events, last = result.events, result.outcomes.set_index("patient")["last_day"]
+    starts = events[events["kind"] == "infusion_start"].groupby(["patient", "value"])["day"].min()
+    came = events[events["kind"] == "effect"].groupby(["patient", "cycle"])["day"]
+    assert (came.count() == 1).all()
+    anew = 0
+    for (patient, cycle), day in starts.items():
+        following = starts.get((patient, cycle + 1), np.inf)
+        if min(last[patient], following) > day + certain.within:
+            assert day < came.min()[patient, cycle] <= day + certain.within
+            held = events[(events["patient"] == patient) & (events["kind"] == "resume") & (events["day"] <= day)]
+            anew += bool(len(held)) and day - held["day"].max() <= 1
+    assert anew > 0
+
+
 def test_the_effects_do_not_depend_on_who_is_simulated_along(result: Result, charted: pd.DataFrame) -> None:
     some = np.array([5, 40, 41, 117])
     patients = sample("adult_relapsed", 150, 3)[some]

@@ -137,7 +137,7 @@ def test_one_replicate_is_shown_and_not_judged(rows: list[TrialRow]) -> None:
 
 def test_few_replicates_are_said_to_give_narrow_intervals(rows: list[TrialRow]) -> None:
     few, many = ([replace(row, values=(1.0,) * n) for row in rows] for n in (16, 40))
-    assert "Intervals of 16 replicates are narrower" in rows_table(few)
+    assert "Intervals of 16 simulated trials are narrower" in rows_table(few)
     assert "narrower" not in rows_table(many)
 
 

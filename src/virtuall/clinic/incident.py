@@ -25,7 +25,7 @@ class Incident:
     first, later : float
         Share of patients in whom it begins in the first cycle, and in each later one.
     within : float
-        Days from the begin of the cycle within which it begins.
+        Days from the begin of the cycle's drug within which it begins.
     grades, shares : tuple
         Grades with their shares.
     """
@@ -65,7 +65,7 @@ def _incident(table: Table, products: tuple[str, ...]) -> Incident:
 
 
 def begins(incident: Incident, seed: int, patients: Ints, cycle: Ints) -> Floats:
-    """Days from the begin of this cycle to the effect; infinite where it does not come."""
+    """Days from the begin of the drug in this cycle to the effect; infinite where it does not come."""
     share = np.where(cycle == 1, incident.first, incident.later)
     comes = uniform(seed, f"effect {incident.name}", patients, cycle) < share
     day = incident.within * uniform(seed, f"day of effect {incident.name}", patients, cycle)

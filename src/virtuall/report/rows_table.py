@@ -41,7 +41,7 @@ def summary(rows: Sequence[TrialRow]) -> str:
         f"{len(absent)} rows ({sum(row.scored for row in absent)} scored) are not simulated yet",
     ]
     few = max((len(row.values) for row in rows), default=0)
-    more = f" Intervals of {few} replicates are narrower than those of {_ENOUGH} or more." if 1 < few < _ENOUGH else ""
+    more = f" Intervals of {few} simulated trials are narrower than those of {_ENOUGH}." if 1 < few < _ENOUGH else ""
     return "; ".join(part for part in words if part) + "." + more
 
 

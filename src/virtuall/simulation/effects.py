@@ -1,4 +1,4 @@
-"""Lesser effects: planned when a cycle begins, charted when their day comes."""
+"""Lesser effects: planned when the drug of a cycle begins, charted when their day comes."""
 
 from __future__ import annotations
 
@@ -7,33 +7,24 @@ from numpy.typing import NDArray
 
 from virtuall.clinic.incident import begins, grade_of
 from virtuall.core.records import EFFECT, GRADE
-from virtuall.dosing.course import Action
+from virtuall.dosing.course import Phase
 from virtuall.dosing.regimen import NEVER
 from virtuall.simulation.protocol import Leg
 from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import due_places
 
 Ints = NDArray[np.int64]
+_INFUSING = int(Phase.INFUSING)
 
 
 def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
-    """Plan what this cycle brings to those in whom it has just begun."""
-    ward, course = rounds.ward, rounds.ward.course
-    waits = course.next_action[rows] == Action.START  # the drug runs only after its premedication
-    time = np.where(waits, course.next_time[rows], rounds.ensemble.now[rows])
+    """Plan what this cycle brings to those in whom its drug runs for the first time now."""
+    ward, course, now = rounds.ward, rounds.ward.course, rounds.ensemble.now
+    starts = (course.phase[rows] == _INFUSING) & (course.since[rows] == now[rows]) & (course.infused[rows] == 0)
+    rows = rows[starts]
     for place, incident in enumerate(rounds.protocol.incidents):
         if incident.product in leg.regimen.products and len(rows):
-            cycle = ward.course.cycle[rows]
-            ward.effects[place, rows] = time + begins(incident, rounds.seed, ward.luck[rows], cycle)
-
-
-def forget(rounds: Rounds, leg: Leg, rows: Ints) -> None:
-    """Of those who stop between premedication and drug nothing comes: the drug of this cycle never ran."""
-    ward, course = rounds.ward, rounds.ward.course
-    never_ran = rows[(course.next_action[rows] == Action.START) & ~course.restarting[rows]]
-    for place, incident in enumerate(rounds.protocol.incidents):
-        if incident.product in leg.regimen.products:
-            ward.effects[place, never_ran] = NEVER
+            ward.effects[place, rows] = now[rows] + begins(incident, rounds.seed, ward.luck[rows], course.cycle[rows])
 
 
 def come(rounds: Rounds, rows: Ints) -> None:

@@ -75,6 +75,7 @@ def _obey(rounds: Rounds, place: int, rule: Rule, rows: Ints) -> None:
         else:
             allow_cycles(rounds, who)
             carry_out(rounds, courses.resume(ward.course, leg.regimen, who, when, rule.name))
+            effects.plan(rounds, leg, who)
 
 
 def dose(rounds: Rounds, rows: Ints) -> None:
@@ -99,8 +100,7 @@ def _dose(rounds: Rounds, leg: Leg, rows: Ints) -> None:
     allow_cycles(rounds, begins)
     ends = rows[action == Action.END]
     carry_out(rounds, courses.perform(ward.course, regimen, rows, time))
-    begun = begins[rounds.ward.course.cycle[begins] > 0]
-    effects.plan(rounds, leg, begun)
+    effects.plan(rounds, leg, rows)
     if len(ends):
         if leg.main:
             samples.anchor(rounds, ends, rounds.ensemble.now[ends], "infusion end")
@@ -129,7 +129,6 @@ def _finish(rounds: Rounds, leg: Leg, rows: Ints, time: Floats, reason: str) -> 
     """The end of what goes before the therapy: after lymphodepletion the cells, after bridging the wait."""
     if not len(rows):
         return
-    effects.forget(rounds, leg, rows)
     carry_out(rounds, courses.stop(rounds.ward.course, leg.regimen, rows, time, reason))
     place = rounds.protocol.first_leg(leg.step)
     main = rounds.protocol.legs[place].regimen
@@ -145,7 +144,6 @@ def stop(rounds: Rounds, rows: Ints, time: Floats, reason: str) -> None:
     if not len(rows):
         return
     for leg, these in by_leg(rounds, rows):
-        effects.forget(rounds, leg, these)
         carry_out(rounds, courses.stop(ward.course, leg.regimen, these, rounds.ensemble.now[these], reason))
     _leave_protocol(rounds, rows, time, reason)
     ward.agenda["review"][rows] = NEVER
