@@ -96,7 +96,7 @@ class Block:
     points : int
         Points of a wave.
     without : tuple of str
-        Rows that do not inform the block, such as those that only set the share of events that a trial reports.
+        Rows that inform no block, such as those that only set the share of events that a trial reports.
     """
 
     name: str
@@ -151,13 +151,14 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
         head = text.table("calibration")
         head.source()
         points = head.integer("points", low=4)
+        without = head.texts("without", default=())
         blocks = tuple(
             Block(
                 each.text("name"),
                 each.texts("trials"),
                 each.texts("arms", default=()),
                 each.integer("points", low=4, default=points),
-                each.texts("without", default=()),
+                without,
             )
             for each in text.tables("block")
         )
