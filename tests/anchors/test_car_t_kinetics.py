@@ -147,11 +147,6 @@ def obe() -> Cells:
     return treated("obecabtagene/relapsed", "felix", 200)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="26,200 with the calibrated medians: slow search, which would raise it, lets the last targets outlive the "
-    "cells; the row of the trial (T0722, daily values) lies inside",
-)
 def test_peak_of_responders(tisa: Cells) -> None:
     """Label, geometric mean of responders: peak 34,700 copies/ug."""
     peak, _ = peaks(seen(tisa)[tisa.responder])
@@ -164,11 +159,6 @@ def test_expansion_of_responders(tisa: Cells) -> None:
     assert 236_000 <= geometric_mean(auc_28(values)) <= 429_000
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="day 14 of the sampled days with the calibrated medians: infused cells meet the targets of patients with "
-    "few blasts late",
-)
 def test_day_of_the_peak(tisa: Cells) -> None:
     """Label: 9.9 days, median of responders."""
     _, day = peaks(seen(tisa)[tisa.responder])
