@@ -51,7 +51,7 @@ def result(tmp_path: Path) -> Path:
 def test_the_table_for_people(call, result: Path) -> None:
     done = call("safety", result)
     assert done.code == 0, done.err
-    assert "3 treated patients of some; 1 were never treated" in " ".join(done.out.split())
+    assert "3 treated patients of some; 1 never treated" in " ".join(done.out.split())
     rash, by_grade = (line for line in done.out.splitlines() if line.startswith("rash"))
     assert rash.split()[1] == "66.7" and len(by_grade.split()) == 6 and max(map(len, done.out.splitlines())) <= 80
     assert "Simulated." in done.out and "never for the care of a patient" in done.out

@@ -194,6 +194,15 @@ def test_a_folder_in_use_is_refused_and_force_replaces_only_a_result(tmp_path: P
     assert not (folder / "report.html").exists()
 
 
+def test_force_replaces_a_result_with_realized_changes(tmp_path: Path) -> None:
+    run = a_run()
+    folder = store.create(tmp_path / "out", run)
+    store.write_chunk(folder, 0, *frames(run, 0), pd.DataFrame({"patient": [0], "name": ["dose"]}))
+    assert "realized.parquet" in {file.name for file in (folder / "chunks" / "chunk-0000").iterdir()}
+    store.create(folder, run, force=True)
+    assert store.missing(folder) == (0, 1, 2)
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "chunks/mine", "chunks/chunk-0000/mine.csv"])
 def test_force_removes_nothing_when_anything_foreign_is_there(tmp_path: Path, name: str) -> None:
     run = a_run()

@@ -42,7 +42,7 @@ def title_words(report: SafetyReport) -> str:
     """Who, under what."""
     return (
         f"Side effects under {report.protocol}: {report.treated} treated patients of {report.cohort}; "
-        f"{report.untreated} were never treated, {report.failed} simulations failed and are left out"
+        f"{report.untreated} never treated, {report.failed} simulations failed and left out"
     )
 
 

@@ -25,6 +25,7 @@ from virtuall.dosing.regimen import Regimen
 from virtuall.dosing.supply import Supply
 from virtuall.model import Shelf, open_shelf
 from virtuall.texts.rules import Rule, read_rules, rules_valid_on
+from virtuall.texts.validity import as_day
 
 ACTIONS = ("stop", "hold", "resume", "order", "admit", "intensive_care")
 # Actions that last for so long from now, as the rule says with { for = ... }.
@@ -150,7 +151,7 @@ def load_protocol(
     library: Sequence[Path | str] = (),
     *,
     scales: Sequence[str] = (),
-    as_of: datetime.date | None = None,
+    as_of: datetime.date | str | None = None,
 ) -> Protocol:
     """Read a protocol by its name, such as ``"THERAPY/USE"`` or ``"sequence/NAME"``.
 
@@ -161,19 +162,19 @@ def load_protocol(
         Folders whose texts come before the shipped ones.
     scales : sequence of str
         Scales that grade the patients beside those of the bedside.
-    as_of : date, optional
+    as_of : date or str, optional
         The rules that were in force on this day; by default those that are still in force.
 
     Raises
     ------
     InputError
-        When there is no such protocol (nearest match offered).
+        When there is no such protocol (nearest match offered), or `as_of` is no day.
     TextError, Problems
         When a text is wrong.
     """
     shelf = open_shelf(library)
     folders = (library,) if isinstance(library, str | Path) else library
-    found = _loaded(name, tuple(map(Path, folders)), tuple(scales), as_of, shelf.roots, shelf.stamp())
+    found = _loaded(name, tuple(map(Path, folders)), tuple(scales), as_day(as_of), shelf.roots, shelf.stamp())
     return replace(found, products=dict(found.products), care=dict(found.care))  # the kept one stays as it is
 
 

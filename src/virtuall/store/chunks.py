@@ -18,7 +18,7 @@ from virtuall.store.encode import (
     join_frames,
     join_signals,
 )
-from virtuall.store.folder import CHUNKS, LOCK, open_folder
+from virtuall.store.folder import CHUNKS, EVENTS, LOCK, OUTCOMES, REALIZED, SIGNALS, open_folder
 from virtuall.store.manifest import (
     STATES,
     ChunkRecord,
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from filelock import BaseFileLock
-
-_OUTCOMES, _EVENTS, _SIGNALS = "outcomes.parquet", "events.parquet", "signals.npz"
-_REALIZED = "realized.parquet"
 
 
 @dataclass(frozen=True)
@@ -128,11 +125,11 @@ def write_chunk(
         Ctrl-C, nothing half-written is left.
     """
     folder = Path(path)
-    files = {_OUTCOMES: encode_frame(outcomes), _EVENTS: encode_frame(events)}
+    files = {OUTCOMES: encode_frame(outcomes), EVENTS: encode_frame(events)}
     if signals is not None:
-        files[_SIGNALS] = encode_signals(signals)
+        files[SIGNALS] = encode_signals(signals)
     if realized is not None:
-        files[_REALIZED] = encode_frame(realized)
+        files[REALIZED] = encode_frame(realized)
     kept = read_manifest(folder).finished_words()
     with as_store_error(folder / CHUNKS / chunk_name(number), kept):
         replace_folder(folder / CHUNKS / chunk_name(number), files)
@@ -193,18 +190,16 @@ def read(path: str | Path, signals: bool = True) -> Stored:
     folder = Path(path)
     manifest = read_manifest(folder)
     if not manifest.chunks:
-        raise StoreError(
-            "no chunk is finished yet", where=str(folder), hint=f"state of the run: {manifest.state}"
-        )
+        raise StoreError("no chunk is finished yet", where=str(folder), hint=f"state of the run: {manifest.state}")
     contents = [_contents(folder, chunk, signals) for chunk in manifest.chunks]
     return Stored(
         manifest=manifest,
-        outcomes=join_frames([decode_frame(files[_OUTCOMES]) for files in contents]),
-        events=join_frames([decode_frame(files[_EVENTS]) for files in contents]),
-        signals=join_signals([decode_signals(files[_SIGNALS]) for files in contents if _SIGNALS in files]),
+        outcomes=join_frames([decode_frame(files[OUTCOMES]) for files in contents]),
+        events=join_frames([decode_frame(files[EVENTS]) for files in contents]),
+        signals=join_signals([decode_signals(files[SIGNALS]) for files in contents if SIGNALS in files]),
         realized=(
-            join_frames([decode_frame(files[_REALIZED]) for files in contents])
-            if all(_REALIZED in files for files in contents)
+            join_frames([decode_frame(files[REALIZED]) for files in contents])
+            if all(REALIZED in files for files in contents)
             else None
         ),
     )
@@ -213,7 +208,7 @@ def read(path: str | Path, signals: bool = True) -> Stored:
 def _contents(folder: Path, chunk: ChunkRecord, signals: bool) -> Mapping[str, bytes]:
     contents = {}
     for name, expected in chunk.files.items():
-        if name == _SIGNALS and not signals:
+        if name == SIGNALS and not signals:
             continue
         path = folder / CHUNKS / chunk.name / name
         try:
@@ -244,9 +239,7 @@ def _same_run(folder: Path, old: Run, new: Run) -> None:
     differing = [name for name in before if before[name] != now[name]]
     if differing:
         words = ", ".join(f"{name} {before[name]!r} there, {now[name]!r} now" for name in differing)
-        raise StoreError(
-            f"the folder holds another run: {words}", where=str(folder), hint="choose another folder"
-        )
+        raise StoreError(f"the folder holds another run: {words}", where=str(folder), hint="choose another folder")
 
 
 def _lock(folder: Path) -> BaseFileLock:

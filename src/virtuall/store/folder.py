@@ -12,7 +12,12 @@ from virtuall.store.manifest import MANIFEST, read_manifest
 
 CHUNKS = "chunks"
 LOCK = ".lock"
-CHUNK_FILES = ("outcomes.parquet", "events.parquet", "signals.npz")
+CHUNK_FILES = OUTCOMES, EVENTS, SIGNALS, REALIZED = (
+    "outcomes.parquet",
+    "events.parquet",
+    "signals.npz",
+    "realized.parquet",
+)
 _CHUNK = re.compile(r"chunk-\d{4,}")
 
 
@@ -54,9 +59,7 @@ def open_folder(path: str | Path, force: bool = False) -> Path:
 def _remove_result(folder: Path) -> None:
     manifest = read_manifest(folder)  # no manifest of ours: not ours to remove
     ours = {MANIFEST, LOCK, CHUNKS, *manifest.files}
-    foreign = sorted(
-        entry.name for entry in folder.iterdir() if entry.name not in ours and not _left_over(entry)
-    )
+    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in ours and not _left_over(entry))
     foreign += _foreign_chunks(folder / CHUNKS)
     if foreign:
         raise StoreError(

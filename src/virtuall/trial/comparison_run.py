@@ -35,8 +35,8 @@ def compare(
     processes: int = 1,
     library: Library = (),
     library_b: Library = (),
-    as_of: datetime.date | None = None,
-    as_of_b: datetime.date | None = None,
+    as_of: datetime.date | str | None = None,
+    as_of_b: datetime.date | str | None = None,
     sets: int | None = None,
     parameters: str = "calibrated",
 ) -> Comparison:
@@ -58,7 +58,7 @@ def compare(
         The user's own folders, laid over the shipped library for both.
     library_b : sequence of path
         Folders laid over these for `b` only: a changed rule.
-    as_of, as_of_b : date, optional
+    as_of, as_of_b : date or str, optional
         The day of the rules, for both and for `b` only; by default the rules of now.
     sets : int, optional
         Parameter sets of the ensemble, at least 2, over which the `n` pairs are spread; both sides have the same ones.
