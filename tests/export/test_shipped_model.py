@@ -222,12 +222,12 @@ def test_four_ways_agree(model: Model, patients: Population, schedule: tuple[Cha
 
 
 def test_a_clone_of_few_cells_is_exponential(model: Model, patients: Population, schedule: tuple[Change, ...]) -> None:
-    """Untouched by the infusions, 5 cells grow as `5*exp(growth*t)`, however the rest moves."""
+    """Untouched by the infusions, 5 cells grow as `5*exp(growth*t)` in a boundless body, however the rest moves."""
     system = model.system
     infusions = [change for change in schedule if change.kind == "set"]
     kernel = build_kernel(system, rtol=1e-9)
     ensemble, everybody = kernel.start(parameter_rows(model, patients)), np.arange(len(patients))
-    kernel.change(ensemble, everybody, states={"R": 5.0})
+    kernel.change(ensemble, everybody, states={"R": 5.0}, parameters={"body_capacities": 1e30})
     kernel.record(ensemble, GRID, ["R"])
     for day, changes in moments(infusions, DAYS):
         kernel.advance(ensemble, everybody, day)
