@@ -33,6 +33,7 @@ def read(folder: Path, *lines: str, header: str = HEADER) -> Path:
         ([LINE.replace(",,,%", ",14,11,%")], "X1 has an impossible interval"),
         ([LINE.replace(",,,%", ",,12,%")], "X1 has an impossible interval"),
         ([LINE.replace("12.5", "101")], "X1: a share lies between 0 and 100 %"),
+        ([LINE.replace("%", "% (3/10)")], "X1: its count does not give its share; given '12.5 % and 30.0 %'"),
         ([LINE.replace("%", "patients")], "X1: more are counted than there are patients; given '12.5 of 10'"),
         ([LINE.replace("12.5,,,%", "-1,,,patients")], "X1: a count is not negative"),
         (
@@ -44,6 +45,18 @@ def read(folder: Path, *lines: str, header: str = HEADER) -> Path:
 def test_what_cannot_be_is_named_with_its_row(tmp_path: Path, lines: list[str], message: str) -> None:
     with pytest.raises(Problems, match=message):
         read_published(read(tmp_path, *lines))
+
+
+def test_a_share_is_exact_where_its_count_is_told(tmp_path: Path) -> None:
+    lines = [
+        LINE.replace(",e,", ",e (35/162),").replace("12.5", "21.6"),
+        LINE.replace("X1", "X2").replace("%", "% (1/8)").replace(",a,", ",b,"),
+        LINE.replace("X1", "X3").replace(",a,", ",c,"),
+        LINE.replace("X1", "X4").replace("%", "months").replace(",e,", ",e (35/162),"),
+    ]
+    rows = read_published(read(tmp_path, *lines))
+    assert [row.exact for row in rows] == [100 * 35 / 162, 12.5, 12.5, 12.5]
+    assert rows[0].value == 21.6
 
 
 def test_what_can_be_is_read(tmp_path: Path) -> None:

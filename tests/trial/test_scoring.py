@@ -43,6 +43,14 @@ def test_an_interval_is_that_of_the_replicates() -> None:
     assert score(figure(98.0), values, np.empty(0)).width_ratio is None
 
 
+def test_the_same_count_of_the_same_patients_is_inside() -> None:
+    values = np.array([35, 36, 37, 38, 39]) / 162 * 100
+    told = figure(21.6, endpoint="e (35/162)")
+    assert score(told, values[[0] * 40], np.empty(0)).inside is True
+    assert score(figure(21.6), values[[0] * 40], np.empty(0)).inside is False
+    assert score(told, values[[1] * 40], np.empty(0)).inside is False
+
+
 @pytest.mark.parametrize("values", [[7.0], [7.0, np.nan]])
 def test_one_figure_has_no_interval_and_lies_neither_inside_nor_outside(values: list[float]) -> None:
     row = score(figure(7.0), np.array(values), np.linspace(0, 50, 101))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,9 @@ _NO_BOUND = "NE"
 # What must agree for two rows to be the same figure.
 _SAME = ("trial", "population", "arm", "n", "endpoint", "timepoint", "unit")
 _COUNTS = ("patients", "relapses")
+_ROUNDING = 0.5  # a share is told in whole percent at least
+# "(35/162)": the patients of whom a share is told.
+_SHARE_OF = re.compile(r"\((\d+)/(\d+)\b")
 _WORDS = {
     "use": ("calibrate", "validate", "context"),
     "scored": ("yes", "no"),
@@ -88,6 +92,14 @@ class Published:
     source: str
     family: str = OTHER
 
+    @property
+    def exact(self) -> float:
+        """The value unrounded, where it is a share in % of which the publication tells the patients."""
+        found = _SHARE_OF.search(f"{self.unit} {self.endpoint}")
+        if found is None or not self.unit.startswith("%"):
+            return self.value
+        return 100 * int(found[1]) / int(found[2])
+
 
 def read_published(path: Path) -> tuple[Published, ...]:
     """Read ``published.csv``.
@@ -97,8 +109,8 @@ def read_published(path: Path) -> tuple[Published, ...]:
     TextError
         When the file or its header cannot be read.
     Problems
-        With every wrong row: an unknown word, no number, an id twice, an interval or a share that cannot be, two rows
-        that contradict each other.
+        With every wrong row: an unknown word, no number, an id twice, an interval or a share that cannot be, a share
+        that its count does not give, two rows that contradict each other.
     """
     lines = csv.reader(read_text(path).splitlines())
     header = next(lines)
@@ -183,6 +195,12 @@ def _check_possible(row: Published, where: str) -> None:
     if word == "%" and not 0 <= row.value <= 100:
         raise TextError(
             f"the row {row.target}: a share lies between 0 and 100 %", given=f"{row.value:g} %", where=where
+        )
+    if abs(row.exact - row.value) > _ROUNDING:
+        raise TextError(
+            f"the row {row.target}: its count does not give its share",
+            given=f"{row.value:g} % and {row.exact:.1f} %",
+            where=where,
         )
     if word in _COUNTS and row.value < 0:
         raise TextError(f"the row {row.target}: a count is not negative", given=f"{row.value:g}", where=where)

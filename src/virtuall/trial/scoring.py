@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 RESAMPLES = 200
+_ROUND_OFF = 1e-12
 _SHOWN = (0.025, 0.25, 0.5, 0.75, 0.975)
 _BOUNDS, _QUARTILES = (0.025, 0.975), (0.25, 0.75)
 # How published units are written, where it differs from the units of the texts.
@@ -93,7 +94,8 @@ class TrialRow:
     scored : bool
         Whether the row counts.
     inside : bool or None
-        low <= published <= high; None when not simulated, or only once.
+        low <= published <= high, a share unrounded where its count is told (`Published.exact`); None when not
+        simulated, or only once.
     median, low50, high50 : float or None
         50, 25 and 75 % of the replicates; a median survival not reached counts as larger than any (inf).
     inside50 : bool or None
@@ -255,11 +257,11 @@ def score(
         low=_number(low),
         high=_number(high),
         width_ratio=float(width / sampling) if np.isfinite(width) and sampling > 0 else None,
-        inside=bool(low <= figure.value <= high) if not np.isnan(low) else None,
+        inside=_within(low, figure.exact, high),
         median=_number(median),
         low50=_number(low50),
         high50=_number(high50),
-        inside50=bool(low50 <= figure.value <= high50) if not np.isnan(low) else None,
+        inside50=_within(low50, figure.exact, high50),
         sampling_sd=sampling_sd,
         z=_distance(figure.value, simulated, sampling_sd),
         values=tuple(values.tolist()),
@@ -267,6 +269,14 @@ def score(
         not_reached=missing,
         note="; ".join(notes),
     )
+
+
+def _within(low: float, value: float, high: float) -> bool | None:
+    """Whether the value lies between the bounds, both included; None without bounds."""
+    if math.isnan(low):
+        return None
+    slack = _ROUND_OFF * abs(value)  # the same count of the same patients is the same share
+    return bool(low - slack <= value <= high + slack)
 
 
 def _scored(figure: Published, by_target: Mapping[str, tuple[Row, Floats, Floats, str]], mapped: Mapped) -> TrialRow:
