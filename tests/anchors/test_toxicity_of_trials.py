@@ -15,14 +15,10 @@ INSIDE = {
     ),
     "zuma3": (("T0946", "T0947"),),  # by Lee
     "felix": (("T0884",),),  # ICANS of grade 3 or more
-    "cibmtr_tisa": (("T0936", "T0941", "T0942", "T0943", "T0944"),),  # by the ASTCT, little burden, with the onsets
+    "cibmtr_tisa": (("T0935", "T0936", "T0941", "T0942", "T0943", "T0944"),),  # by the ASTCT, with the onsets
     "tower": (("T0120", "T0122", "T0086", "T0082", "T0083"),),  # as reported events
     "inovate": (("T0433", "T0443", "T0444", "T0484", "T0485", "T0497", "T0560"),),  # liver, counts, bilirubin, QT
 }
-
-# Known misses: a row that comes inside belongs above. Severe cytokine release of the registry left its interval with
-# the fourth calibration: 27 (16.4-35.7) %, published 16.1.
-OUTSIDE = {"cibmtr_tisa": ("T0935",)}
 
 
 @pytest.mark.slow
@@ -34,4 +30,3 @@ def test_rows_lie_inside(name: str) -> None:
     assert result.failed == 0
     missed = [str(rows[target]) for group in INSIDE[name] for target in group if not rows[target].inside]
     assert not missed, "\n".join(missed)
-    assert not [target for target in OUTSIDE.get(name, ()) if rows[target].inside], "inside again"
