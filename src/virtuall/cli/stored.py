@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,7 @@ def stored_result(folder: Path, library: Sequence[Path] = (), signals: bool = Tr
             run.protocol,
             library=library,
             scales=run.settings.get("scales", ()),
-            as_of=None if run.settings.get("as_of") is None else date.fromisoformat(run.settings["as_of"]),
+            as_of=run.settings.get("as_of"),
         ),
         realized=stored.realized,
     )

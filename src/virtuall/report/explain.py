@@ -16,6 +16,7 @@ from virtuall.model.shelf import REFERENCES, Shelf
 from virtuall.report.words import number_words, simulated_words, verdict_words
 from virtuall.texts.references import read_references
 from virtuall.texts.toml_text import TomlText, read_toml
+from virtuall.texts.validity import day_in
 from virtuall.trial.published import Published, read_published
 from virtuall.trial.scoring import TrialRow
 
@@ -184,7 +185,7 @@ def read_terms(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     _known(text, (), text.data, ("editions", "names"), problems)
     editions = {str(day): str(words) for day, words in text.data.get("editions", {}).items()}
     for day in editions:
-        if _date(day) is None:
+        if day_in(day) is None:
             problems.append(TextError("not a day, YYYY-MM-DD", given=day, where=text.where(("editions", day))))
     names: dict[str, str] = {}
     for name, entry in text.data.get("names", {}).items():
@@ -211,7 +212,7 @@ def day_of(given: str | None, shelf: Shelf) -> datetime.date:
     """
     if given is None:
         return datetime.date.today()
-    day = _date(given)
+    day = day_in(given)
     if day is not None:
         return day
     editions = read_terms(shelf.file(TERMS))[0] if TERMS in shelf.files else {}
@@ -479,12 +480,3 @@ def _dates(
             problems.append(TextError("not a day, YYYY-MM-DD", given=value, where=text.where((*path, name))))
         found[name] = value if is_day else None
     return found
-
-
-def _date(text: str) -> datetime.date | None:
-    if not re.fullmatch(r"\s*\d{4}-\d{2}-\d{2}\s*", text):
-        return None
-    try:
-        return datetime.date.fromisoformat(text.strip())
-    except ValueError:
-        return None

@@ -14,16 +14,17 @@ from virtuall.simulation.state import Rounds
 from virtuall.simulation.ward import due_places
 
 Ints = NDArray[np.int64]
-_INFUSING = int(Phase.INFUSING)
 
 
 def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
     """Plan what this cycle brings to those in whom its drug runs for the first time now."""
     ward, course, now = rounds.ward, rounds.ward.course, rounds.ensemble.now
-    starts = (course.phase[rows] == _INFUSING) & (course.since[rows] == now[rows]) & (course.infused[rows] == 0)
-    rows = rows[starts]
+    runs = (course.phase[rows] == Phase.INFUSING) & (course.since[rows] == now[rows])
+    rows = rows[runs & (course.infused[rows] == 0)]
+    if not len(rows):
+        return
     for place, incident in enumerate(rounds.protocol.incidents):
-        if incident.product in leg.regimen.products and len(rows):
+        if incident.product in leg.regimen.products:
             ward.effects[place, rows] = now[rows] + begins(incident, rounds.seed, ward.luck[rows], course.cycle[rows])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 from virtuall.core.errors import InputError
 
@@ -17,6 +18,16 @@ def in_force(first: datetime.date | None, last: datetime.date | None, day: datet
     return (first is None or first <= day) and (last is None or day <= last)
 
 
+def day_in(text: str) -> datetime.date | None:
+    """The day that a text YYYY-MM-DD tells; None when it tells none."""
+    if not re.fullmatch(r"\s*\d{4}-\d{2}-\d{2}\s*", text):
+        return None
+    try:
+        return datetime.date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
 def as_day(given: datetime.date | str | None) -> datetime.date | None:
     """A day that is given as a date or as text such as ``"2017-08-30"``.
 
@@ -29,7 +40,7 @@ def as_day(given: datetime.date | str | None) -> datetime.date | None:
         return given
     if isinstance(given, datetime.datetime):
         return given.date()
-    try:
-        return datetime.date.fromisoformat(str(given))
-    except ValueError:
-        raise InputError("as_of must be a day, YYYY-MM-DD", given=str(given)) from None
+    day = day_in(str(given))
+    if day is None:
+        raise InputError("as_of must be a day, YYYY-MM-DD", given=str(given))
+    return day
