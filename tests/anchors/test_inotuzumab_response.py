@@ -59,11 +59,6 @@ def test_most_remissions_come_in_the_first_two_cycles() -> None:
     assert first > 0.6 and first + second > 0.9
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="66 % with the calibrated medians: killing became slower and transplants come sooner, so that part of the "
-    "clearance follows the transplant; the row of the trial counts that too and lies inside",
-)
 def test_residual_disease_in_remission() -> None:
     """Published: 78 % (68-87) of the responders without, before any other therapy."""
     outcomes = simulated("inotuzumab/relapsed").outcomes

@@ -100,7 +100,7 @@ def test_shipped_budget_holds():
         ('"response_share", ', '"response_shar", ', "response_share"),
         ("spread = 0.2\n", "spread = -1\n", "spread"),
         ('numbers = ["transplant/eligible"]', 'numbers = ["transplant/eligibl"]', "transplant/eligible"),
-        ('numbers = ["failure_hazard"]\nscale = "log"', 'numbers = ["failure_hazard"]\nscale = "logit"', ""),
+        ('numbers = ["infection_hazard"]\nscale = "log"', 'numbers = ["infection_hazard"]\nscale = "logit"', ""),
     ],
 )
 def test_bad_budgets_are_refused(tmp_path: Path, old: str, new: str, told: str):
@@ -204,7 +204,8 @@ def test_the_shipped_fit_holds_or_the_readme_says_that_it_is_stale():
 
 def test_no_fitted_row_reads_a_share_that_is_set_after_the_fit(tmp_path: Path):
     """Shares that a design derives from simulated events may move; neither the fit nor its stamp sees it."""
-    block, *others = read_budget().blocks
+    budget = read_budget()
+    block, *others = budget.blocks
     own = tmp_path / "own"
     for name in block.trials:
         text = (shipped_library() / f"trials/{name}/design.toml").read_text()
@@ -214,16 +215,16 @@ def test_no_fitted_row_reads_a_share_that_is_set_after_the_fit(tmp_path: Path):
         (own / "trials" / name).mkdir(parents=True)
         (own / f"trials/{name}/design.toml").write_text("[[report]]".join([head, *moved]))
     assert texts_read(block.trials, [own]) == texts_read(block.trials)
-    one = np.zeros((1, 0))
+    one, targets = np.zeros((1, 0)), block_targets(block, budget.without)
     as_shipped, as_moved = (
-        evaluate(block, (), one, tmp_path / name, seed=1, processes=1, library=library)
+        evaluate(block, targets, (), one, tmp_path / name, seed=1, processes=1, library=library)
         for name, library in (("shipped", []), ("moved", [own]))
     )
     np.testing.assert_array_equal(as_shipped.values, as_moved.values)
-    fitted = {each.figure.target for each in block_targets(block)}
+    fitted = {each.figure.target for each in targets}
     for other in others:
         if set(other.trials) <= set(block.trials):
-            assert {each.figure.target for each in block_targets(other)} <= fitted
+            assert {each.figure.target for each in block_targets(other, budget.without)} <= fitted
 
 
 @pytest.mark.parametrize(("old", "new"), [("[cut]", "[cut"), ('mark = "D"', ""), ("[[report]]", "[[reports]]")])

@@ -139,3 +139,13 @@ def test_further_scales_stand_beside_the_bedside() -> None:
     crs = Graded("crs", "cytokine release", "astct_crs", 2.0)
     both = graded_scales((crs,), ("penn_crs", "astct_crs"))
     assert [each.name for each in both] == ["crs", "penn_crs"] and both[1].over_after == 2.0
+
+
+def test_a_result_that_comes_after_the_next_sample_is_refused(library: Path, tmp_path: Path) -> None:
+    text = (library / "monitoring/adult.toml").read_text(encoding="utf-8")
+    old = 'every = "7 d"\nduring = "treatment"\nresult_after = "6 h"'
+    assert old in text
+    for late in ("7 d", "8 d"):
+        (tmp_path / "late.toml").write_text(text.replace(old, old.replace("6 h", late)), encoding="utf-8")
+        with pytest.raises(VirtuallError, match="before the next sample"):
+            read_monitoring(tmp_path / "late.toml")

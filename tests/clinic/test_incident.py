@@ -66,7 +66,7 @@ def test_a_wrong_text_is_refused(tmp_path: Path, old: str, new: str, message: st
 def test_a_patient_meets_the_same_in_any_company() -> None:
     some = np.array([31_415, 9, 27_182, 9])
     alone, cycle = slice(2, 3), np.array([1, 2, 1, 2])
-    for draw in (begins, grade_of):
+    for draw in (lambda each, *rest: begins([each], *rest)[0], grade_of):
         whole = np.where(cycle == 1, draw(RASH, SEED, MANY, FIRST)[some], draw(RASH, SEED, MANY, SECOND)[some])
         assert np.array_equal(draw(RASH, SEED, some, cycle), whole)
         assert np.array_equal(draw(RASH, SEED, some[alone], cycle[alone]), whole[alone])
@@ -74,11 +74,11 @@ def test_a_patient_meets_the_same_in_any_company() -> None:
 
 def test_cycles_effects_and_seeds_have_their_own_luck() -> None:
     certain = replace(RASH, first=1.0, later=1.0)
-    day = begins(certain, SEED, MANY, FIRST)
+    day = begins([certain], SEED, MANY, FIRST)[0]
     others = (
-        begins(certain, SEED, MANY, SECOND),
-        begins(replace(certain, name="drug_fever"), SEED, MANY, FIRST),
-        begins(certain, SEED + 1, MANY, FIRST),
+        begins([certain], SEED, MANY, SECOND)[0],
+        begins([replace(certain, name="drug_fever")], SEED, MANY, FIRST)[0],
+        begins([certain], SEED + 1, MANY, FIRST)[0],
     )
     for other in others:
         assert abs(np.corrcoef(day, other)[0, 1]) < 0.03
@@ -86,7 +86,7 @@ def test_cycles_effects_and_seeds_have_their_own_luck() -> None:
 
 @pytest.mark.parametrize(("cycle", "share"), [(FIRST, RASH.first), (SECOND, RASH.later), (SECOND + 5, RASH.later)])
 def test_as_many_as_the_text_says(cycle: np.ndarray, share: float) -> None:
-    day = begins(RASH, SEED, MANY, cycle)
+    day = begins([RASH], SEED, MANY, cycle)[0]
     comes = np.isfinite(day)
     assert comes.mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / len(MANY)))
     assert np.all((day[comes] >= 0) & (day[comes] < RASH.within))
@@ -94,7 +94,7 @@ def test_as_many_as_the_text_says(cycle: np.ndarray, share: float) -> None:
 
 
 def test_the_shares_of_the_grades_come_out_and_add_up() -> None:
-    comes = np.isfinite(begins(RASH, SEED, MANY, FIRST))
+    comes = np.isfinite(begins([RASH], SEED, MANY, FIRST)[0])
     for grades in (grade_of(RASH, SEED, MANY, FIRST), grade_of(RASH, SEED, MANY[comes], FIRST[comes])):
         found = [np.mean(grades == grade) for grade in RASH.grades]
         assert found == pytest.approx(list(RASH.shares), abs=0.02)
@@ -102,8 +102,8 @@ def test_the_shares_of_the_grades_come_out_and_add_up() -> None:
 
 
 def test_none_and_all() -> None:
-    assert np.isinf(begins(replace(RASH, first=0.0), SEED, MANY, FIRST)).all()
-    assert np.isfinite(begins(replace(RASH, first=1.0), SEED, MANY, FIRST)).all()
+    assert np.isinf(begins([replace(RASH, first=0.0)], SEED, MANY, FIRST)[0]).all()
+    assert np.isfinite(begins([replace(RASH, first=1.0)], SEED, MANY, FIRST)[0]).all()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import virtuall as va
+from virtuall.core.errors import InputError
 from virtuall.simulation.protocol import Protocol
 from virtuall.simulation.result import Result
 
@@ -48,6 +49,28 @@ def test_order_does_not_matter(everybody: Result, protocol: Protocol) -> None:
     mixed = np.random.default_rng(0).permutation(200)
     result = va.simulate(va.sample("adult_relapsed", 200, seed=5)[mixed], protocol, days=DAYS, record=())
     same_fates(result.outcomes, everybody.outcomes.iloc[mixed])
+
+
+def test_each_patient_may_have_a_last_day_of_its_own(everybody: Result, protocol: Protocol) -> None:
+    """What happens until then is the same, whatever the others' last days."""
+    patients, last = va.sample("adult_relapsed", 40, seed=5), np.linspace(20.0, DAYS, 40)
+    result = va.simulate(patients, protocol, days=last, every=7.0)
+    whole, own = everybody.outcomes[:40], result.outcomes
+    died = (whole["death_day"] <= last).to_numpy()
+    assert 0 < died.sum() < 40
+    assert np.array_equal(own["death_day"].notna(), died)
+    assert np.array_equal(own["last_day"], np.where(died, whole["death_day"], last))
+    for name in ("leukemia_cells", "neutrophils"):
+        ours, longer = result.signals[name].values, everybody.signals[name].values[:40]
+        seen = everybody.signals["time"].values <= last[:, None]
+        assert np.array_equal(ours[seen], longer[seen], equal_nan=True)
+        assert np.isnan(ours[~seen]).all()
+
+
+@pytest.mark.parametrize("days", [0.0, np.inf, [30.0, -1.0], [30.0, np.nan], [30.0, 30.0, 30.0], [[30.0]]])
+def test_days_that_are_none_are_refused(protocol: Protocol, days: object) -> None:
+    with pytest.raises(InputError, match="days must be"):
+        va.simulate(va.sample("adult_relapsed", 2, seed=5), protocol, days=days, record=())
 
 
 def test_another_record_grid_changes_nothing(everybody: Result, protocol: Protocol) -> None:

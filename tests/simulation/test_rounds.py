@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import ArrayLike
 
+import virtuall as va
 from virtuall.simulation import orders
 from virtuall.simulation.ward import due_places, settle_graft
 
@@ -52,15 +53,13 @@ def ordered() -> SimpleNamespace:
     )
 
 
-def test_orders_of_who_waits_are_given_later_with_what_follows() -> None:
+def test_the_last_setting_stands_and_boluses_add() -> None:
     rounds = ordered()
-    orders.give(rounds, np.array([1]))
-    assert rounds.kernel.changes == [{"rows": [0], INFUSION: [7.0], DEPOT: [2.0]}]
-    assert rounds.ward.agenda["grid"].tolist() == [5.0, 9.0, 9.0]
     rounds.sets.append((INFUSION, np.array([1]), np.array([0.0])))  # the results say: stop
     rounds.adds.append((DEPOT, np.array([1]), np.array([0.25])))
-    orders.give(rounds, np.array([], np.int64))
-    assert rounds.kernel.changes[1:] == [{"rows": [1], INFUSION: [0.0], DEPOT: [2.75]}]
+    orders.give(rounds)
+    assert rounds.kernel.changes == [{"rows": [0, 1], INFUSION: [7.0, 0.0], DEPOT: [2.0, 2.75]}]
+    assert rounds.ward.agenda["grid"].tolist() == [5.0, 5.0, 9.0]
     assert not rounds.sets and not rounds.adds
 
 
@@ -68,8 +67,18 @@ def test_who_has_died_gets_nothing() -> None:
     rounds = ordered()
     rounds.sets = [(INFUSION, np.array([2]), np.array([9.0]))]
     rounds.adds = []
-    orders.give(rounds, np.array([], np.int64))
+    orders.give(rounds)
     assert not rounds.kernel.changes and not rounds.sets
+
+
+def test_what_a_look_tells_at_once_is_known_before_the_dose_of_the_same_moment() -> None:
+    patients, protocol = va.sample("adult_relapsed", 20, seed=4), va.load_protocol("blinatumomab/relapsed")
+    chart = va.simulate(patients, protocol, days=120.0, record=()).events.reset_index()
+    told = chart[(chart.kind == "result") & (chart.rule == "vital signs on the ward")]
+    step = chart[(chart.kind == "order") & (chart.what == "blinatumomab") & (chart.cycle == 1) & (chart.value == 28)]
+    both = step.merge(told, on=["patient", "day"], suffixes=("", "_told"))
+    assert both.patient.nunique() > 10
+    assert (both["index_told"] < both["index"]).all()
 
 
 def test_due_places_tell_whose_time_has_come() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from virtuall.core.errors import InputError
-from virtuall.trial.accrual import accrual_days, cut_data, cut_day
+from virtuall.trial.accrual import accrual_days, confirmed, cut_data, cut_day
 
 Trial = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -59,6 +59,29 @@ def test_what_comes_after_the_end_of_follow_up_is_not_known() -> None:
     late = cut_data(outcomes, [0.0, 0.75, 0.1], period=100, deaths=1)
     assert list(late["follow_up"]) == [70.0, 0.0, 60.0]
     assert list(late["best_response"]) == ["CR", "none", "none"]
+
+
+def test_a_remission_that_is_lost_too_soon_never_was_one() -> None:
+    outcomes = pd.DataFrame(
+        {
+            "best_response": ["CR", "CR", "CRi", "none"],
+            "response_day": [30.0, 30.0, 30.0, np.nan],
+            "cr_day": [30.0, 30.0, np.nan, np.nan],
+            "mrd_negative": [True, True, False, False],
+            "mrd_day": [30.0, 30.0, np.nan, np.nan],
+            "relapse_day": [60.0, 60.5, np.nan, np.nan],
+            "relapse_phenotype": ["CD19-positive", "CD19-positive", "", ""],
+            "death_day": [300.0, np.nan, 40.0, 20.0],
+        }
+    )
+    known = confirmed(outcomes, 30.0)
+    assert known["best_response"].tolist() == ["none", "CR", "none", "none"]
+    for day in ("response_day", "relapse_day"):
+        assert known[day].notna().tolist() == [False, True, False, False]
+    assert known["mrd_negative"].tolist() == [False, True, False, False]
+    assert known["relapse_phenotype"].tolist() == ["", "CD19-positive", "", ""]
+    assert known["death_day"].tolist()[:1] == [300.0], "deaths stay"
+    assert outcomes["response_day"].tolist()[0] == 30.0, "the outcomes handed in are left alone"
 
 
 def test_without_enough_deaths_follow_up_runs_to_the_end_of_the_simulation(trial: Trial) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from virtuall.core.errors import InputError, Problems
@@ -69,6 +70,22 @@ def test_a_design_is_read(tmp_path: Path) -> None:
     assert [arm.never_treated for arm in design.arms] == [0.25, 0.0]
     assert design.accrual == pytest.approx(304.375)
     assert design.figures.response_by == 84
+
+
+def test_nobody_is_simulated_beyond_the_last_day_on_which_the_data_can_be_cut(tmp_path: Path) -> None:
+    design = read_design(written(tmp_path / "deaths", TEXT.replace("deaths = 12", 'deaths = 12\nlatest = "300 d"')))
+    entered = np.array([0.0, 250.0, 299.5])
+    assert list(design.seen(entered)) == [min(300.0, design.horizon), 50.0, 1.0]
+    dated = read_design(written(tmp_path / "day", TEXT.replace("deaths = 12", 'after = "260 d"')))
+    assert list(dated.seen(entered)) == [min(260.0, dated.horizon), 10.0, 1.0]
+    endless = read_design(written(tmp_path, TEXT))
+    assert list(endless.seen(entered)) == [endless.horizon] * 3
+
+
+def test_a_latest_cut_without_a_number_of_deaths_is_refused(tmp_path: Path) -> None:
+    text = TEXT.replace("deaths = 12", 'after = "40 month"\nlatest = "50 month"')
+    with pytest.raises(Problems, match="latest goes with a number of deaths"):
+        read_design(written(tmp_path, text))
 
 
 def test_data_can_be_cut_on_a_day_and_some_events_count_to_the_end(tmp_path: Path) -> None:

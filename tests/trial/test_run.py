@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,11 +17,12 @@ import xarray as xr
 
 from virtuall.core.errors import InputError
 from virtuall.core.random import exponential, uniform
+from virtuall.model.shelf import shipped_library
 from virtuall.trial.check_design import read_check
 from virtuall.trial.check_run import CheckResult, run_check
 from virtuall.trial.design import load_design
 from virtuall.trial.exposure import exposure
-from virtuall.trial.run import TrialResult, ever_treated, patient_ids, run_trial
+from virtuall.trial.run import TrialResult, ever_treated, patient_ids, plan_arm, read_rows, run_trial
 
 KEYS = {
     "target", "trial", "arm", "endpoint", "timepoint", "unit", "simulated", "low", "high", "width_ratio",
@@ -30,7 +33,7 @@ KEYS = {
 def fake_simulate(patients: Any, protocol: Any, **options: Any) -> SimpleNamespace:
     """Outcomes that depend on seed and id alone, as those of the real one do."""
     ids, seed = patients.ids, patients.seed
-    n, days = ids.size, float(options["days"])
+    n, days = ids.size, np.asarray(options["days"], np.float64)
     treated = options.get("treated")
     treated = np.ones(n, bool) if treated is None else treated
     strong = protocol.name.startswith("blinatumomab")
@@ -115,6 +118,17 @@ def test_the_share_never_treated_is_the_published_one_up_to_chance() -> None:
         assert counts.min() < counts.max(), "its number differs between replicates, as in trials"
 
 
+def test_an_arm_may_have_the_next_lines_of_its_years() -> None:
+    lots = np.arange(1)
+    for name, own in (("inovate", 0.64), ("tower", None)):
+        design = load_design(name)
+        arm = design.arms[1]
+        planned = plan_arm(design, arm, 1, lots)
+        assert arm.protocol == "chemotherapy/salvage" and arm.next_line == own
+        assert planned.protocol.next_line.after.get("chemotherapy") == own
+        assert planned.protocol.next_line.after["blinatumomab"] < 1, "what follows other products stays"
+
+
 def result_of(replicates: int) -> TrialResult:
     return run_trial("tower", seed=3, replicates=replicates, processes=1, resamples=20)
 
@@ -187,7 +201,7 @@ def test_a_cut_that_never_comes_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     short = replace(load_design("tower"), horizon=20.0)
     monkeypatch.setattr("virtuall.trial.run.load_design", lambda name, library: short)
     result = result_of(2)
-    assert np.isinf(result.outcomes["cut_day"]).all()
+    assert (result.outcomes["cut_day"] == short.cut_latest).all()
     assert "In 2 of 2 replicates so many deaths did not" in trial_page(result)
 
 
@@ -215,3 +229,18 @@ def test_exposure_of_a_known_fall() -> None:
     assert found["clearance"] == pytest.approx(clearance)
     assert found["volume"] == pytest.approx(volume)
     assert found["half_life"] == pytest.approx(np.log(2) * volume / clearance)
+
+
+def test_a_published_row_that_changes_on_disk_is_read_anew(tmp_path: Path) -> None:
+    own = tmp_path / "trials" / "tower"
+    own.mkdir(parents=True)
+    shipped = shipped_library() / "trials" / "tower"
+    for name in ("published.csv", "endpoints.toml"):
+        shutil.copy(shipped / name, own / name)
+    before = {each.target: each.value for each in read_rows("tower", [tmp_path]).published}
+    text = (own / "published.csv").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("T0049,"))
+    (own / "published.csv").write_text(text.replace(row, row.replace(",0.71,", ",0.72,")), encoding="utf-8")
+    after = {each.target: each.value for each in read_rows("tower", [tmp_path]).published}
+    assert (before["T0049"], after["T0049"]) == (0.71, 0.72)
+    assert {target for target in before if before[target] != after[target]} == {"T0049"}

@@ -183,7 +183,7 @@ def trial_power(
     check_plan(plan, design, sizes, replicates)
     wanted = sorted(set(sizes)) or [design.size]
     largest = scaled(design, wanted[-1])
-    endless = replace(largest, deaths=None, cut_after=None)
+    endless = replace(largest, deaths=None, cut_after=None, cut_latest=None)
     sets = sets_for(parameters, seed, replicates, library)
     run = simulate_design(endless, (), seed, replicates, processes, library, numbers=sets)
     return PowerResult(

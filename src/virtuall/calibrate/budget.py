@@ -95,15 +95,12 @@ class Block:
         The arms that are simulated; empty: all. Rows of the others cannot be fitted.
     points : int
         Points of a wave.
-    without : tuple of str
-        Rows that inform no block, such as those that only set the share of events that a trial reports.
     """
 
     name: str
     trials: tuple[str, ...]
     arms: tuple[str, ...] = ()
     points: int = 0
-    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +116,8 @@ class Budget:
         Standard deviation of the trial-level random effect, in sampling standard deviations of a row.
     tail : float
         Degrees of freedom of Student's t.
+    without : tuple of str
+        Rows that inform no block, such as those that only set the share of events that a trial reports.
     blocks, stages, fitted
     """
 
@@ -126,6 +125,7 @@ class Budget:
     waves: int
     discrepancy: float
     tail: float
+    without: tuple[str, ...]
     blocks: tuple[Block, ...]
     stages: tuple[Stage, ...]
     fitted: tuple[Fitted, ...]
@@ -151,14 +151,12 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
         head = text.table("calibration")
         head.source()
         points = head.integer("points", low=4)
-        without = head.texts("without", default=())
         blocks = tuple(
             Block(
                 each.text("name"),
                 each.texts("trials"),
                 each.texts("arms", default=()),
                 each.integer("points", low=4, default=points),
-                without,
             )
             for each in text.tables("block")
         )
@@ -176,6 +174,7 @@ def read_budget(library: Sequence[Path | str] = ()) -> Budget:
             waves=head.integer("waves", low=1),
             discrepancy=head.number("discrepancy", low=0),
             tail=head.number("tail", low=1),
+            without=head.texts("without", default=()),
             blocks=blocks,
             stages=stages,
             fitted=tuple(_fitted(each, names, stages, model, library) for each in text.tables("fitted")),
@@ -233,7 +232,7 @@ def _check_rows(budget: Budget, library: Sequence[Path | str], where: str) -> No
     """Every row named is a scored calibrate row that the trials of its block compute."""
     problems = []
     for block in budget.blocks:
-        usable = calibrate_targets(block, library)
+        usable = [figure.target for _, figure, _ in usable_rows(block, budget.without, library)]
         for each in budget.fitted:
             for row in each.rows if each.block == block.name else ():
                 if row not in usable:
@@ -243,13 +242,11 @@ def _check_rows(budget: Budget, library: Sequence[Path | str], where: str) -> No
         raise Problems(problems)
 
 
-def calibrate_targets(block: Block, library: Sequence[Path | str] = ()) -> tuple[str, ...]:
-    """Ids of the rows that may be fitted: calibrate, scored, verified, computed by the arms of the block."""
-    return tuple(figure.target for _, figure, _ in usable_rows(block, library))
-
-
-def usable_rows(block: Block, library: Sequence[Path | str] = ()) -> list[tuple[str, Published, Row]]:
-    """Trial, published figure and how it is computed, of each row of a block that may be fitted."""
+def usable_rows(
+    block: Block, without: Sequence[str], library: Sequence[Path | str] = ()
+) -> list[tuple[str, Published, Row]]:
+    """Trial, published figure and how it is computed, of each row of a block that may be fitted: calibrate, scored,
+    verified, computed by the arms of the block and not among those ``without``."""
     found = []
     for name in block.trials:
         design = load_design(name, library)
@@ -258,7 +255,7 @@ def usable_rows(block: Block, library: Sequence[Path | str] = ()) -> list[tuple[
             computed = {target: row for row in table.mapped.rows for target in row.targets}
             for each in table.published:
                 row = computed.get(each.target)
-                if row is None or each.target in block.without:
+                if row is None or each.target in without:
                     continue
                 if each.use != "calibrate" or not each.scored or each.mark != "V":
                     continue

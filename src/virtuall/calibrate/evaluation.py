@@ -60,10 +60,10 @@ class Points:
         return Points(*(np.concatenate(pair) for pair in zip(_parts(self), _parts(other), strict=True)))
 
 
-def block_targets(block: Block, library: Sequence[Path | str] = ()) -> tuple[Target, ...]:
-    """The rows of a block that may be fitted: calibrate, scored, verified."""
+def block_targets(block: Block, without: Sequence[str], library: Sequence[Path | str] = ()) -> tuple[Target, ...]:
+    """The rows of a block that may be fitted (`usable_rows`)."""
     found = []
-    for name, figure, row in usable_rows(block, library):
+    for name, figure, row in usable_rows(block, without, library):
         computed = f"{row.endpoint} {row.options.get('of', '')}".strip()
         found.append(Target(figure, computed, f"{name} {figure.family} {row.endpoint}", name))
     return tuple(found)
@@ -71,6 +71,7 @@ def block_targets(block: Block, library: Sequence[Path | str] = ()) -> tuple[Tar
 
 def evaluate(
     block: Block,
+    targets: Sequence[Target],
     fitted: Sequence[Fitted],
     places: Floats,
     folder: Path,
@@ -86,6 +87,8 @@ def evaluate(
 
     Parameters
     ----------
+    targets : sequence of Target
+        Rows to compute.
     places : float64[N, P]
     folder : Path
         Where finished batches lie.
@@ -102,7 +105,6 @@ def evaluate(
         When the folder holds batches of other points, or of other texts.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    targets = block_targets(block, library)
     texts = sorted(texts_read(block.trials, library).items())
     done: list[Points] = []
     for first in range(0, len(places), BATCH):
@@ -111,7 +113,8 @@ def evaluate(
         numbers = {address: values[these] for address, values in (given or {}).items()}
         for column, entry in enumerate(fitted):
             numbers |= entry.values(places[these, column])
-        what = repr((block, [each.name for each in fitted], seed, sorted(numbers), texts)).encode()
+        rows, entries = [each.figure.target for each in targets], [each.name for each in fitted]
+        what = repr((block, rows, entries, seed, sorted(numbers), texts)).encode()
         asked = checksum(what + own.tobytes() + b"".join(numbers[name].tobytes() for name in sorted(numbers)))
         path = folder / f"batch_{first // BATCH:03d}.npz"
         found = _read(path, asked)

@@ -123,13 +123,14 @@ def _fit_block(
     earlier: Ensemble | None,
 ) -> BlockFit:
     """Fit one block; each point has one of the sets that earlier blocks found, which it never changes."""
-    fitted, targets = budget.of_block(block.name), block_targets(block, library)
+    fitted, targets = budget.of_block(block.name), block_targets(block, budget.without, library)
 
     def points_at(name: str, places: Floats, lots: NDArray[np.int64] | None = None) -> Points:
         place = folder / f"{block.name}_{name}"
         given = {} if earlier is None else earlier.of_sets(_set_of(len(places), len(earlier), lots))
         return evaluate(
             block,
+            targets,
             fitted,
             places,
             place,

@@ -167,7 +167,9 @@ class ConditionProgram:
         day = np.asarray(time, np.float64)
         if day.shape != (due,):
             day = np.broadcast_to(day, (due,))
-        seen = [self._column(name, snapshot, due) for name in self.columns]
+        given: list[Any] = [snapshot.get(name) for name in self.columns]
+        usual = all(type(each) is np.ndarray and each.shape == day.shape for each in given)
+        seen = given if usual else [self._column(name, snapshot, due) for name in self.columns]
         events = {name: self._event(name, happened, due) for name in self.events}
         if due <= _BLOCK:
             return self._block(memory, index, day, seen, events)

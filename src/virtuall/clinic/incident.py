@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,12 +65,15 @@ def _incident(table: Table, products: tuple[str, ...]) -> Incident:
     return found
 
 
-def begins(incident: Incident, seed: int, patients: Ints, cycle: Ints) -> Floats:
-    """Days from the begin of the drug in this cycle to the effect; infinite where it does not come."""
-    share = np.where(cycle == 1, incident.first, incident.later)
-    comes = uniform(seed, f"effect {incident.name}", patients, cycle) < share
-    day = incident.within * uniform(seed, f"day of effect {incident.name}", patients, cycle)
-    return np.where(comes, day, np.inf)
+def begins(incidents: Sequence[Incident], seed: int, patients: Ints, cycle: Ints) -> Floats:
+    """Days from the begin of the drug in this cycle to each effect, float64[effects, patients].
+
+    Infinite where it does not come.
+    """
+    purposes = [f"{what} {each.name}" for what in ("effect", "day of effect") for each in incidents]
+    comes, day = np.split(uniform(seed, purposes, patients, cycle), 2)
+    first, later, within = np.array([[each.first, each.later, each.within] for each in incidents]).T[:, :, None]
+    return np.where(comes < np.where(cycle == 1, first, later), within * day, np.inf)
 
 
 def grade_of(incident: Incident, seed: int, patients: Ints, cycle: Ints) -> Ints:

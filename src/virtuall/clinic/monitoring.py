@@ -113,7 +113,7 @@ def _observable(table: Table) -> Observable:
 
 
 def _schedule(table: Table, names: tuple[str, ...]) -> Schedule:
-    return Schedule(
+    found = Schedule(
         table.text("name"),
         table.texts("observables", allowed=names),
         table.choice("anchor", ANCHORS),
@@ -124,6 +124,9 @@ def _schedule(table: Table, names: tuple[str, ...]) -> Schedule:
         table.days("result_after", low=0),
         table.choice("where", PLACES, default=PLACES[0]),
     )
+    if found.result_after >= found.every:
+        table.problem("a result must be there before the next sample", "result_after", given=found.result_after)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from virtuall.core.errors import KernelError
 from virtuall.engine.graph import Graph
@@ -71,6 +72,10 @@ class System:
 
     def fingerprint(self) -> str:
         """Return a sha256 (hex) over everything that decides the kernel; units and docs do not."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256()
         nodes = [*self.rates, *self.initial, *(node for _, node in (*self.constants, *self.signals))]
         place: dict[int, int] = {}
@@ -133,6 +138,4 @@ class System:
             raise KernelError(f"{what} must be a number, not true or false")
         unknown = sorted(self.graph.symbols_of(node).difference(allowed))
         if unknown:
-            raise KernelError(
-                f"{what} uses a name that it may not use", given=unknown[0], allowed=sorted(allowed)
-            )
+            raise KernelError(f"{what} uses a name that it may not use", given=unknown[0], allowed=sorted(allowed))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -41,12 +41,15 @@ class Shelf:
     @cached_property
     def files(self) -> dict[str, Path]:
         """Every text by its relative path (with ``/``), sorted by it."""
-        found = {name: root / name for root in self.roots for name in _texts_under(root)}  # the later folder wins
+        # the later folder wins
+        found = {name: _text(root, name) for root in self.roots for name in _texts_under(root)}
         return dict(sorted(found.items()))
 
     @cached_property
     def replaced(self) -> tuple[str, ...]:
         """The texts that stand in place of one of the same relative path in an earlier folder."""
+        if len(self.roots) < 2:
+            return ()
         first = {name: root for root in reversed(self.roots) for name in _texts_under(root)}
         return tuple(name for name, path in self.files.items() if path != first[name] / name)
 
@@ -61,12 +64,14 @@ class Shelf:
     def matching(self, pattern: str) -> dict[str, Path]:
         """Return the files whose relative path matches a pattern such as ``therapies/*/product.toml``.
 
-        A ``*`` matches within one folder name only; a pattern without ``/`` is matched against the name.
+        A ``*``, the only sign with a meaning, matches within one folder name only; a pattern without ``/`` is matched
+        against the name.
         """
         if "/" not in pattern:
             return {name: path for name, path in self.files.items() if fnmatch(name.rpartition("/")[2], pattern)}
-        parts = pattern.split("/")
-        return {name: path for name, path in self.files.items() if _matches(name.split("/"), parts)}
+        parts, begin = pattern.split("/"), pattern.partition("*")[0]
+        likely = ((name, path) for name, path in self.files.items() if name.startswith(begin))
+        return {name: path for name, path in likely if _matches(name.split("/"), parts)}
 
     def file(self, relative: str) -> Path:
         """Return one file by its relative path.
@@ -144,6 +149,12 @@ def open_shelf(library: Sequence[Path | str] = (), *, shipped: bool = True) -> S
             raise InputError(f"library: {what}", given=str(each))
         roots.append(each)
     return Shelf(tuple(roots))
+
+
+@lru_cache(maxsize=4096)
+def _text(root: Path, name: str) -> Path:
+    # asked for at every load: joining paths takes longer than to find the texts
+    return root / name
 
 
 def _texts_under(folder: Path | str, before: str = "") -> list[str]:

@@ -88,7 +88,8 @@ def _notes(result: TrialResult) -> list[str]:
     design, outcomes = result.design, result.outcomes
     arms = " and ".join(f"{arm.size} {arm.name}" for arm in design.arms)
     cuts = outcomes.groupby("replicate")["cut_day"].first().to_numpy(float)
-    reached = np.isfinite(cuts)
+    latest = np.inf if design.cut_latest is None else design.cut_latest
+    reached = cuts < latest
     month = read_unit("d").factor_to(read_unit("month"))
     cut = (
         f"{(design.cut_after or 0.0) * month:.3g} months after the trial opened"
@@ -111,7 +112,7 @@ def _notes(result: TrialResult) -> list[str]:
     if not reached.all():
         said.append(
             f"In {np.count_nonzero(~reached)} of {reached.size} replicates so many deaths did not "
-            f"occur within {design.horizon * month:.3g} months: there everybody is followed that long."
+            f"occur within {min(design.horizon, latest) * month:.3g} months: there everybody is followed that long."
         )
     if design.scales or any(arm.scales for arm in design.arms):
         scales = dict.fromkeys((*design.scales, *(scale for arm in design.arms for scale in arm.scales)))

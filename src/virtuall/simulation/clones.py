@@ -27,6 +27,8 @@ _LONGEST_STEP = 7.0
 
 def visit(rounds: Rounds, rows: Ints) -> None:
     """Look at the clones of these patients; move the small ones; plan the next visit."""
+    if not len(rows):
+        return
     ward, ensemble, clones = rounds.ward, rounds.ensemble, rounds.binding.clones
     count = len(clones.states)
     rates = rounds.kernel.signals(ensemble, rows, clones.rates).T

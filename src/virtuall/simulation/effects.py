@@ -21,11 +21,11 @@ def plan(rounds: Rounds, leg: Leg, rows: Ints) -> None:
     ward, course, now = rounds.ward, rounds.ward.course, rounds.ensemble.now
     runs = (course.phase[rows] == Phase.INFUSING) & (course.since[rows] == now[rows])
     rows = rows[runs & (course.infused[rows] == 0)]
-    if not len(rows):
-        return
-    for place, incident in enumerate(rounds.protocol.incidents):
-        if incident.product in leg.regimen.products:
-            ward.effects[place, rows] = now[rows] + begins(incident, rounds.seed, ward.luck[rows], course.cycle[rows])
+    known = rounds.protocol.incidents
+    own = np.array([each.product in leg.regimen.products for each in known], bool).nonzero()[0]
+    if len(rows) and len(own):
+        days = begins([known[place] for place in own], rounds.seed, ward.luck[rows], course.cycle[rows])
+        ward.effects[np.ix_(own, rows)] = now[rows] + days
 
 
 def come(rounds: Rounds, rows: Ints) -> None:

@@ -100,7 +100,7 @@ def _relapse(rounds: Rounds, rows: Ints, time: Floats) -> None:
     ward = rounds.ward
     own = ward.lines[rows] == 0
     cells = rounds.kernel.signals(rounds.ensemble, rows, _PHENOTYPES)
-    negative = cells[:, 1] > cells[:, 0]
+    negative = cells[:, 1] > rounds.protocol.response.cd19_negative_from * cells.sum(axis=1)
     new = np.isnan(ward.days["relapse_day"][rows]) & own
     ward.words["relapse_phenotype"][rows[new]] = np.where(negative[new], "CD19-negative", "CD19-positive")
     ward.phenotype[rows] = negative

@@ -74,20 +74,16 @@ def by_leg(rounds: Rounds, rows: Ints) -> Iterator[tuple[Leg, Ints]]:
         yield legs[number], rows[where == number]
 
 
-def give(rounds: Rounds, waiting: Ints) -> None:
-    """Give the orders to the kernel: the last setting of an input stands, boluses add.
-
-    Those of patients who wait for results are kept until these are known.
-    """
+def give(rounds: Rounds) -> None:
+    """Give the orders to the kernel: the last setting of an input stands, boluses add."""
     if not rounds.sets and not rounds.adds:
         return
     ensemble, system, n = rounds.ensemble, rounds.model.system, len(rounds.ward)
-    given, kept = (rounds.sets, rounds.adds), (_of(rounds.sets, waiting, n), _of(rounds.adds, waiting, n))
-    rounds.sets, rounds.adds = kept
+    given = rounds.sets, rounds.adds
+    rounds.sets, rounds.adds = [], []
     ordered = np.zeros(n, bool)
     for _, rows, _ in (*given[0], *given[1]):
         ordered[rows] = True
-    ordered[waiting] = False
     touched = (ordered & rounds.ward.active).nonzero()[0]
     if not len(touched):
         return
@@ -107,13 +103,3 @@ def give(rounds: Rounds, waiting: Ints) -> None:
     tomorrow, grid = np.floor(ensemble.now[touched]) + 1, rounds.ward.agenda["grid"]
     grid[touched] = np.where(np.isfinite(grid[touched]), np.minimum(grid[touched], tomorrow), NEVER)
     rounds.kernel.change(ensemble, touched, parameters=parameters, states=states)
-
-
-def _of(orders: list[Given], rows: Ints, patients: int) -> list[Given]:
-    """Those orders that are for these patients."""
-    if not len(rows):
-        return []
-    theirs = np.zeros(patients, bool)
-    theirs[rows] = True
-    parts = ((name, whose, values, theirs[whose]) for name, whose, values in orders)
-    return [(name, whose[here], values[here]) for name, whose, values, here in parts if np.count_nonzero(here)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,10 +36,13 @@ Backend = Literal["llvm", "numpy"]
 Done = tuple[Any, Entries, Floats, NDArray[np.int32], Any]
 WORKING_TOLERANCE = 2e-5
 CHUNK = 32768
+# So few patients a process are few: the rounds of a share cost about what those of some hundred patients do.
+_FEW = 1000
 DEFAULT_SIGNALS = (
     "leukemia_cells",
     "leukemia_cells_cd19_positive",
     "leukemia_cells_cd19_negative",
+    "extramedullary_cells",
     "marrow_blast_fraction",
     "mrd_fraction",
     "blood_blasts",
@@ -71,7 +74,7 @@ def simulate(
     patients: Population,
     protocol: Protocol,
     *,
-    days: float | None = None,
+    days: ArrayLike | None = None,
     treated: ArrayLike | None = None,
     record: Sequence[str] | None = None,
     every: float = 1.0,
@@ -87,8 +90,8 @@ def simulate(
     ----------
     patients : Population
     protocol : Protocol
-    days : float, optional
-        Follow-up of each patient (d); the protocol's own by default.
+    days : float or array, optional
+        Follow-up of all patients or of each (d); the protocol's own by default.
     treated : bool array, optional
         Who starts the treatment at all; everybody by default.
     record : sequence of str, optional
@@ -128,7 +131,7 @@ class Planned:
 
     patients: Population
     protocol: Protocol
-    days: float
+    days: Floats
     treated: NDArray[np.bool_]
     names: tuple[str, ...]
     grid: Floats
@@ -138,14 +141,14 @@ class Planned:
 
     def __getitem__(self, piece: slice) -> Planned:
         """The same for a share of the patients."""
-        return replace(self, patients=self.patients[piece], treated=self.treated[piece])
+        return replace(self, patients=self.patients[piece], days=self.days[piece], treated=self.treated[piece])
 
 
 def planned(
     patients: Population,
     protocol: Protocol,
     *,
-    days: float | None = None,
+    days: ArrayLike | None = None,
     treated: ArrayLike | None = None,
     record: Sequence[str] | None = None,
     every: float = 1.0,
@@ -156,9 +159,7 @@ def planned(
 ) -> Planned:
     """A simulation to be made by `simulate_together`; parameters and errors as of `simulate`."""
     model = load_system(protocol.library)
-    days = protocol.follow_up if days is None else float(days)
-    if not 0 < days < np.inf:
-        raise InputError("days must be above 0", given=days)
+    until = _until(protocol.follow_up if days is None else days, len(patients))
     if chart not in ("full", "key"):
         raise InputError("no such chart", given=chart, allowed=("full", "key"))
     names = default_signals(model, protocol) if record is None else tuple(record)
@@ -166,11 +167,11 @@ def planned(
     for name in names:
         if name not in known:
             raise InputError("no such signal", given=name, allowed=known)
-    grid = _grid(days, every, times) if names else np.empty(0)
+    grid = _grid(until.max(initial=0.0), every, times) if names else np.empty(0)
     who = np.ones(len(patients), bool) if treated is None else np.asarray(treated, bool)
     if who.shape != (len(patients),):
         raise InputError("treated must say yes or no for each patient", given=str(who.shape))
-    return Planned(patients, protocol, days, who, names, grid, chart, rtol, backend)
+    return Planned(patients, protocol, until, who, names, grid, chart, rtol, backend)
 
 
 def simulate_together(runs: Sequence[Planned], processes: int = 1) -> Iterator[Result]:
@@ -185,18 +186,42 @@ def simulate_together(runs: Sequence[Planned], processes: int = 1) -> Iterator[R
     """
     if processes < 1:
         raise InputError("processes must be at least 1", given=processes)
-    pieces = [_pieces(len(run.patients), processes) for run in runs]
+    pieces = _pieces([len(run.patients) for run in runs], processes)
     tasks = [run[piece] for run, shares in zip(runs, pieces, strict=True) for piece in shares]
     done = map(_chunk, tasks) if processes == 1 or len(tasks) == 1 else _in_processes(tasks, processes)
     for run, shares in zip(runs, pieces, strict=True):
         yield _joined(islice(done, len(shares)), shares, run)
 
 
-def _pieces(n: int, processes: int) -> list[slice]:
-    """Even shares of the patients: at least one for each process, none too large."""
-    count = max(-(-n // CHUNK), min(processes, n))
-    edges = [n * place // count for place in range(count + 1)]
-    return [slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+def _pieces(sizes: Sequence[int], processes: int) -> list[list[slice]]:
+    """Shares of the patients of each run, none too large.
+
+    Few patients are dealt out as one line, an even part of it to each process, since a share costs more than its
+    patients do. Of many, each process gets an even part of every run, since they cost more in one than in another.
+    """
+    whole, first = sum(sizes), 0
+    found = []
+    for size in sizes:
+        if whole <= _FEW * processes:
+            cuts = {whole * place // processes - first for place in range(1, processes)}
+        else:
+            count = max(-(-size // CHUNK), processes)
+            cuts = {size * place // count for place in range(1, count)}
+        edges = [0, *sorted(cut for cut in cuts if 0 < cut < size), size]
+        found.append([slice(*pair) for pair in pairwise(edges)])
+        first += size
+    return found
+
+
+def _until(days: ArrayLike, n: int) -> Floats:
+    """The last day of each of n patients."""
+    given = np.asarray(days, np.float64)
+    if given.shape not in ((), (n,)):
+        raise InputError(f"days must be one number, or one for each of {n} patients", given=str(given.shape))
+    wrong = given[~((given > 0) & (given < np.inf))]
+    if wrong.size:
+        raise InputError("days must be above 0", given=float(wrong.flat[0]))
+    return np.full(n, given)
 
 
 def _grid(days: float, every: float, times: ArrayLike | None) -> Floats:

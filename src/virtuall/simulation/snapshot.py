@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,30 +28,46 @@ class TableRow:
     place: int
 
 
-# Where a column is, or how it comes from the ward, some patients and their present days.
-Reader = TableRow | Callable[[Ward, Ints, Floats], NDArray[Any]]
+# How a column comes from the ward, some patients and their present days; or where it is.
+Ask = Callable[[Ward, Ints, Floats], NDArray[Any]]
+Reader = TableRow | Ask
 
 
-def snapshot(
-    readers: Mapping[str, Reader], ward: Ward, rows: Ints, now: Floats, names: Iterable[str]
-) -> dict[str, Floats]:
+class Readers(dict[str, Reader]):
+    """Readers by the name of their column; how a list of columns is read is worked out once."""
+
+    def __init__(self, readers: Mapping[str, Reader]) -> None:
+        super().__init__(readers)
+        self._sorted: dict[tuple[str, ...], tuple[list[tuple[str, list[str], Ints]], list[tuple[str, Ask]]]] = {}
+
+    def sorted(self, names: tuple[str, ...]) -> tuple[list[tuple[str, list[str], Ints]], list[tuple[str, Ask]]]:
+        """Tables with the names and places of what is read of them, and the other readers."""
+        if names not in self._sorted:
+            tables: dict[str, dict[str, int]] = {}
+            others = []
+            for name in names:
+                reader = self[name]
+                if isinstance(reader, TableRow):
+                    tables.setdefault(reader.table, {})[name] = reader.place
+                else:
+                    others.append((name, reader))
+            found = [(table, list(of), np.array(list(of.values()), np.int64)) for table, of in tables.items()]
+            self._sorted[names] = found, others
+        return self._sorted[names]
+
+
+def snapshot(readers: Readers, ward: Ward, rows: Ints, now: Floats, names: tuple[str, ...]) -> dict[str, Floats]:
     """These columns by name, for these patients at these days."""
-    taken: dict[str, Floats] = {}
     seen: dict[str, Floats] = {}
-    for name in names:
-        reader = readers[name]
-        if isinstance(reader, TableRow):
-            if reader.table not in taken:
-                taken[reader.table] = getattr(ward, reader.table).take(rows, axis=1)
-            seen[name] = taken[reader.table][reader.place]
-        else:
-            seen[name] = reader(ward, rows, now).astype(np.float64, copy=False)
+    tables, others = readers.sorted(names)
+    for table, own, places in tables:
+        seen.update(zip(own, getattr(ward, table).take(rows, axis=1).take(places, axis=0), strict=True))
+    for name, reader in others:
+        seen[name] = reader(ward, rows, now).astype(np.float64, copy=False)
     return seen
 
 
-def column_readers(
-    model: Model, protocol: Protocol, events: Sequence[Event], given: Mapping[str, Given]
-) -> dict[str, Reader]:
+def column_readers(model: Model, protocol: Protocol, events: Sequence[Event], given: Mapping[str, Given]) -> Readers:
     """A reader for each column that conditions may speak of; ``given`` are the doses of care given so far."""
     readers: dict[str, Reader] = {name: _known(name) for name in model.covariates} | _COURSE
     for place, observable in enumerate(protocol.monitoring.observables):
@@ -67,7 +83,7 @@ def column_readers(
         readers |= _of_care(product, doses)
     kinds = np.array([LEGS.index(leg.name) for leg in protocol.legs])
     readers["leg"] = lambda ward, rows, now: kinds[ward.course.leg[rows]]
-    return readers
+    return Readers(readers)
 
 
 def _known(name: str) -> Reader:

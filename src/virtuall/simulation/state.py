@@ -16,7 +16,7 @@ from virtuall.model import Model
 from virtuall.simulation.bind import Binding
 from virtuall.simulation.charts import Charts
 from virtuall.simulation.protocol import Protocol
-from virtuall.simulation.snapshot import Reader, column_readers
+from virtuall.simulation.snapshot import Readers, column_readers
 from virtuall.simulation.timetable import Timetable, timetable_of
 from virtuall.simulation.ward import Ward
 
@@ -41,7 +41,7 @@ class Rounds:
     earlier_transplant: Flags
     timetable: Timetable = field(init=False)
     event_purposes: tuple[str, ...] = field(init=False)
-    readers: dict[str, Reader] = field(init=False)
+    readers: Readers = field(init=False)
     rule_memory: Memory = field(init=False)
     judgment_memory: Memory = field(init=False)
     finding_memory: Memory = field(init=False)

@@ -30,7 +30,7 @@ TIMERS = (
     "supply",
     "bridging",
     "step",
-    "grid",  # beside the samples: see `next_stop`
+    "grid",
 )
 
 
@@ -122,9 +122,9 @@ FIRST_TIMES = (
 
 
 def open_ward(
-    protocol: Protocol, binding: Binding, patients: Population, bsa: Floats, clones: int, days: float
+    protocol: Protocol, binding: Binding, patients: Population, bsa: Floats, clones: int, days: Floats
 ) -> Ward:
-    """Everybody at enrollment: the first cycle due, nothing known; ``bsa`` is the body surface, m2."""
+    """Everybody at enrollment: the first cycle due, nothing known; ``bsa``: body surface (m2); ``days``: the last."""
     n = len(patients)
     schedules, observables = len(protocol.monitoring.schedules), len(protocol.monitoring.observables)
     events, findings, graded = len(binding.events), len(binding.findings.findings), len(binding.panel.graded)
@@ -206,14 +206,9 @@ def open_ward(
     return ward
 
 
-def next_stop(ward: Ward, rows: Ints) -> tuple[Floats, Flags]:
-    """The earliest plan of each of these patients, and whether it is only to look at clones or to take samples."""
-    plans = ward.plan.take(rows, axis=1)
-    first = len(TIMERS) - 1
-    last = first + 1 + len(ward.samples)
-    minor = np.minimum.reduce(plans[first:last], axis=0)
-    other = np.minimum(np.minimum.reduce(plans[:first], axis=0), np.minimum.reduce(plans[last:], axis=0))
-    return np.minimum(minor, other), minor < other
+def next_stop(ward: Ward, rows: Ints) -> Floats:
+    """The earliest plan of each of these patients."""
+    return np.minimum.reduce(ward.plan.take(rows, axis=1), axis=0)
 
 
 def due_rows(ward: Ward, rows: Ints, times: Floats, now: Floats) -> Ints:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 # Days on which something happened: unknown when they lie after a patient's end of follow-up.
 EVENT_DAYS = (
@@ -32,6 +33,7 @@ EVENT_DAYS = (
     "off_protocol_day",
     "death_day",
 )
+_OF_REMISSION = ("response_day", "cr_day", "crh_day", "cri_day", "mrd_day", "relapse_day")
 # What is no longer known when the day beside it is not.
 _TELLS: dict[str, dict[str, Any]] = {
     "response_day": {"best_response": "none", "response_level": "none", "response_cycle": np.nan},
@@ -90,6 +92,7 @@ def cut_data(
     period: float,
     deaths: int | None = None,
     after: float | None = None,
+    latest: float | None = None,
 ) -> pd.DataFrame:
     """What the trial knows at its data cut, replicate by replicate.
 
@@ -105,6 +108,8 @@ def cut_data(
         Deaths over the arms of one replicate at which its data are cut.
     after : float, optional
         Or the day of the cut, since the trial opened. Without either everybody is followed to the end.
+    latest : float, optional
+        The day of the cut where there were fewer deaths by then.
 
     Returns
     -------
@@ -129,7 +134,7 @@ def cut_data(
     if deaths is not None:
         for number in np.unique(replicate):
             rows = replicate == number
-            cut[rows] = cut_day(accrual[rows], death[rows], deaths)
+            cut[rows] = min(cut_day(accrual[rows], death[rows], deaths), np.inf if latest is None else latest)
     left = np.maximum(cut - accrual, 0.0)
     # Rounding must not hide the very death that triggers the cut.
     left = np.where(accrual + death <= cut, np.fmax(left, death), left)
@@ -138,22 +143,38 @@ def cut_data(
     return known.assign(accrual_day=accrual, cut_day=cut)
 
 
+def confirmed(outcomes: pd.DataFrame, maintained: float) -> pd.DataFrame:
+    """Outcomes in which a remission counts only when neither relapse nor death came up to so many days after it.
+
+    Who lost it sooner was never in remission, and did not relapse.
+    """
+    known = outcomes.copy()
+    response = outcomes["response_day"].to_numpy(float)
+    lost = np.fmin(outcomes["relapse_day"].to_numpy(float), outcomes["death_day"].to_numpy(float)) - response
+    for day in _OF_REMISSION:
+        _forget(known, day, lost <= maintained)
+    return known
+
+
 def follow_until(outcomes: pd.DataFrame, end: ArrayLike) -> pd.DataFrame:
     """Outcomes as known at `end` (days from randomization, one a patient), with a column ``follow_up``."""
     until = np.asarray(end, np.float64)
     known = outcomes.copy()
-    for day, told in _TELLS.items():
-        if day in known:
-            later = known[day].to_numpy(float) > until
-            for column, nothing in told.items():
-                if column in known:
-                    known[column] = known[column].mask(later, nothing)
     for day in EVENT_DAYS:
         if day in known:
-            days = known[day].to_numpy(float)
-            known[day] = np.where(days > until, np.nan, days)
+            _forget(known, day, outcomes[day].to_numpy(float) > until)
     known["follow_up"] = np.fmin(known["death_day"].to_numpy(float), until)
     return known
+
+
+def _forget(known: pd.DataFrame, day: str, these: Flags) -> None:
+    """Take this day, and what goes with it, from what is known of these patients."""
+    if day not in known:
+        return
+    known[day] = np.where(these, np.nan, known[day].to_numpy(float))
+    for column, nothing in _TELLS.get(day, {}).items():
+        if column in known:
+            known[column] = known[column].mask(these, nothing)
 
 
 def _check_columns(outcomes: pd.DataFrame, needed: tuple[str, ...]) -> None:

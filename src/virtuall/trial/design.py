@@ -79,6 +79,8 @@ class Arm:
         Names in the library.
     scales : tuple of str
         Scales on which its charts are graded beside those of the clinic.
+    next_line : float or None
+        Success of a next line relative to that in the texts, where others were at hand in those years.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Arm:
     cohort: str
     protocol: str
     scales: tuple[str, ...] = ()
+    next_line: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,12 @@ class Design:
         Over all arms, at which the data are cut.
     cut_after : float or None
         Or the day of the cut, since the trial opened.
+    cut_latest : float or None
+        The day since the trial opened at which they are cut where there were fewer deaths.
     follow_up : float or None
         Published median of follow-up in days, for comparison.
+    maintained : float or None
+        Days for which a remission must have lasted to count.
     events_after : float
         Days after leaving the protocol up to which events count (inf: all).
     events_to_the_end : tuple of str
@@ -143,7 +150,9 @@ class Design:
     accrual: float
     deaths: int | None
     cut_after: float | None
+    cut_latest: float | None
     follow_up: float | None
+    maintained: float | None
     events_after: float
     events_to_the_end: tuple[str, ...]
     also_scored: tuple[str, ...]
@@ -153,6 +162,12 @@ class Design:
     recorded: NDArray[np.float64]
     figures: Figures
     folder: Path
+
+    def seen(self, entered: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Days for which patients are simulated who enter so long after the trial opened: at least one, and none beyond
+        the last day on which the data can be cut."""
+        last = next((day for day in (self.cut_after, self.cut_latest) if day is not None), math.inf)
+        return np.clip(last - entered, 1.0, self.horizon)
 
     @property
     def size(self) -> int:
@@ -184,13 +199,17 @@ def read_design(path: Path) -> Design:
     with reading(path) as table:
         trial, accrual, cut = table.table("trial"), table.table("accrual"), table.table("cut")
         events = table.table("events", default=None)
-        for part in (trial, accrual, cut, events):
+        remission = table.table("remission", default=None)
+        for part in (trial, accrual, cut, events, remission):
             if part is not None:
                 part.source()
         arms = read_arms(table)
         deaths, cut_after = cut.integer("deaths", low=1, default=None), cut.days("after", low=0, default=None)
         if (deaths is None) == (cut_after is None):
             cut.problem("the data are cut either at a number of deaths or on a day: give deaths or after", None)
+        latest = cut.days("latest", low=0, default=None)
+        if latest is not None and deaths is None:
+            cut.problem("latest goes with a number of deaths", "latest", given=latest)
         if arms and deaths is not None and deaths > sum(arm.size for arm in arms):
             cut.problem("more deaths than patients", "deaths", given=deaths)
         design = Design(
@@ -202,7 +221,9 @@ def read_design(path: Path) -> Design:
             accrual=accrual.days("period", low=0),
             deaths=deaths,
             cut_after=cut_after,
+            cut_latest=latest,
             follow_up=cut.days("follow_up", low=0, default=None),
+            maintained=None if remission is None else remission.days("maintained", low=0),
             events_after=math.inf if events is None else events.days("after", low=0),
             events_to_the_end=() if events is None else events.texts("to_the_end", default=()),
             also_scored=trial.texts("also_scored", default=()),
@@ -229,6 +250,7 @@ def read_arms(table: Table) -> tuple[Arm, ...]:
 def _arm(table: Table) -> Arm:
     table.source()
     size = table.integer("size", low=1)
+    next_line = table.quantity("next_line", "1", low=0, high=1, sourced=True, default=None)
     never = table.integer("never_treated", low=0, high=size, default=0)
     return Arm(
         name=table.text("name"),
@@ -237,6 +259,7 @@ def _arm(table: Table) -> Arm:
         cohort=table.text("cohort"),
         protocol=table.text("protocol"),
         scales=table.texts("scales", default=()),
+        next_line=None if next_line is None else next_line.value,
     )
 
 

@@ -10,8 +10,9 @@ every replicate, would leave out what chance does to it in a trial of this size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,9 @@ from numpy.typing import NDArray
 from virtuall.core.errors import InputError
 from virtuall.core.random import uniform
 from virtuall.core.records import OVER
-from virtuall.model.shelf import open_shelf
+from virtuall.model.shelf import Shelf, open_shelf
 from virtuall.population.ensemble import sets_for
-from virtuall.trial.accrual import cut_data
+from virtuall.trial.accrual import accrual_days, confirmed, cut_data
 from virtuall.trial.charted import during_treatment, with_first_response
 from virtuall.trial.design import Arm, Design, load_design
 from virtuall.trial.episodes import with_episodes
@@ -232,8 +233,11 @@ def simulate_design(
     whole, events = stacked(design, [arm.outcomes for arm in arms], [arm.events for arm in arms])
     patients = whole["patient"].to_numpy()
     draws = uniform(seed, "accrual", patients + (lots[patients // design.size] - patients // design.size) * design.size)
+    known = cut_data(
+        whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after, latest=design.cut_latest
+    )
     return Simulated(
-        outcomes=cut_data(whole, draws, period=design.accrual, deaths=design.deaths, after=design.cut_after),
+        outcomes=known if design.maintained is None else confirmed(known, design.maintained),
         events=events,
         charted=counted_events(design, events, whole, tables, seed),
         signals=_together([arm.signals for arm in arms]) if names and design.recorded.size else None,
@@ -250,6 +254,12 @@ def read_rows(folder: str, library: Sequence[Path | str] = ()) -> Rows:
     InputError, TextError, Problems
     """
     shelf = open_shelf(library)
+    return _rows(shelf, folder, shelf.stamp())
+
+
+@lru_cache(maxsize=64)
+def _rows(shelf: Shelf, folder: str, stamp: Hashable) -> Rows:
+    # Kept as long as no text changes: every replicate and every point of a fit asks for them.
     path = shelf.file(f"trials/{folder}/endpoints.toml")
     published, mapped = read_published(shelf.file(f"trials/{folder}/published.csv")), read_mapping(path)
     check_mapping(mapped, published, where=str(path))
@@ -354,10 +364,14 @@ def plan_arm(
     patients = sample(
         arm.cohort, len(ids), seed, library=library, ids=ids, luck=luck, numbers=own, parameters="shipped"
     )
+    protocol = load_protocol(arm.protocol, library=library, scales=scales, as_of=design.as_of)
+    if arm.next_line is not None:
+        policy, first = protocol.next_line, protocol.legs[0].regimen.product
+        protocol = replace(protocol, next_line=replace(policy, after={**policy.after, first: arm.next_line}))
     return planned(
         patients,
-        load_protocol(arm.protocol, library=library, scales=scales, as_of=design.as_of),
-        days=design.horizon,
+        protocol,
+        days=design.seen(accrual_days(uniform(seed, "accrual", luck), design.accrual)),
         treated=ever_treated(arm, seed, luck),
         record=names if design.recorded.size else (),
         times=design.recorded if names and design.recorded.size else None,
