@@ -224,7 +224,7 @@ def test_highest_within_a_long_decline() -> None:
     observed = [(day / 8, {"cells": 1000.0 - day}) for day in range(200)]
     expected = [float(1000 - max(0, day - 79)) for day in range(200)]
     program = compiled("highest(cells, 10 d) > 0 cell/uL")
-    assert program.rows
+    assert program.truths
     for level in (930.0, 960.0, 1000.0):
         text = f"highest(cells, 10 d) >= {level} cell/uL"
         assert course(text, observed) == [value >= level for value in expected]

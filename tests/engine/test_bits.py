@@ -9,9 +9,10 @@ import llvmlite.binding as binding
 import numpy as np
 import pytest
 
-from virtuall.engine import compiled
+from virtuall.engine import compiled, host
 from virtuall.engine.ensemble import Ensemble
 from virtuall.engine.kernel import Kernel, build_kernel
+from virtuall.engine.lanes import LaneCode
 from virtuall.engine.system import System
 
 Patients = Callable[..., np.ndarray]
@@ -31,7 +32,7 @@ class NoFeatures:
 @pytest.fixture(params=list(LEVELS))
 def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Code is made as for this processor, where this machine can run it."""
-    compiled._start_llvm()
+    host.target_machine()  # starts LLVM
     features = binding.get_host_cpu_features()
     if not binding.get_process_triple().startswith("x86_64"):
         pytest.skip("another kind of processor")
@@ -117,10 +118,8 @@ def test_processors(clinic_like: System, values: np.ndarray, reference: Ensemble
 def test_the_name_of_a_processor_is_heeded(clinic_like: System, processor: str) -> None:
     """The test above would show nothing otherwise: wider registers than the oldest, and never two roundings in one."""
     kernel = build_kernel(clinic_like)
-    machine = compiled._target_machine()
-    text = machine.emit_assembly(
-        binding.parse_assembly(compiled._text(kernel._blueprint, kernel._mover.lanes, machine))
-    )
+    module = LaneCode(kernel._blueprint, kernel._mover.lanes).module
+    text = host.target_machine().emit_assembly(host.parsed(module))
     assert "ymm" in text and "zmm" not in text
     # v3 has an instruction for a product and a sum in one rounding; older processors could not follow
     assert "fmadd" not in text and "fmsub" not in text and "fnmadd" not in text

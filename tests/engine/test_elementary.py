@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from virtuall.engine import compiled
+from virtuall.engine import host
 from virtuall.engine.llvm import POINTER, Vectors, begin_function
 from virtuall.engine.program import Columns
 
@@ -45,8 +45,7 @@ def on_lanes(request: pytest.FixtureRequest) -> Callable[..., np.ndarray]:
         )
         m.builder.ret_void()
     assert POINTER is not None
-    compiled._start_llvm()
-    machine = compiled._target_machine()
+    machine = host.target_machine()
     engine = binding.create_mcjit_compiler(binding.parse_assembly(str(module)), machine)
 
     def run(name: str, *arguments: np.ndarray) -> np.ndarray:

@@ -10,16 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from virtuall.clinic.condition_program import (
-    ConditionProgram,
-    HeldStep,
-    LeafStep,
-    LogicStep,
-    NumberStep,
-    ThresholdStep,
-)
+from virtuall.clinic.condition_program import ConditionProgram, NumberStep, TruthStep
 
 _MEMORY_KINDS = {"elapsed": "instant", "total": "count", "recent": "ring", "highest_within": "ring"}
 
@@ -106,43 +98,24 @@ class Builder:
         """Lay the nodes out; `outputs` are the rows of the conditions."""
         self._prune(outputs)
         self._numbers = dict(sorted(self._numbers.items(), key=lambda item: item[1].operation != "read"))
+        self._truths = dict(sorted(self._truths.items(), key=lambda item: _after(item[1])))
         places = {text: place for place, text in enumerate(self._numbers)}
-        order = sorted(self._truths, key=self._neighborhood)
-        rows = {text: row for row, text in enumerate(order)}
+        rows = {text: row for row, text in enumerate(self._truths)}
         numbers = tuple(
             NumberStep(n.operation, tuple(places[i] for i in n.inputs), n.name, n.constant, n.key)
             for n in self._numbers.values()
         )
-        thresholds: list[ThresholdStep] = []
-        leaves: list[LeafStep] = []
-        logic: list[LogicStep | HeldStep] = []
-        for texts in self._groups(order):
-            nodes = [self._truths[text] for text in texts]
-            first, node = rows[texts[0]], nodes[0]
-            if node.operation == "held":
-                logic += [
-                    HeldStep(rows[each.inputs[0]], each.constant, text, rows[text])
-                    for text, each in zip(texts, nodes, strict=True)
-                ]
-                continue
-            inputs = _lines([[(rows if node.depth else places)[i] for i in each.inputs] for each in nodes])
-            if node.depth:
-                logic.append(LogicStep(node.operation, inputs, first))
-            elif node.operation.endswith(" constant"):
-                bounds = np.array([each.constant for each in nodes])
-                thresholds.append(ThresholdStep(node.operation.partition(" ")[0], inputs[:, 0], bounds, first))
-            else:
-                leaves.append(LeafStep(node.operation, inputs, tuple(each.name for each in nodes), first))
+        truths = tuple(
+            TruthStep(t.operation, tuple((rows if t.depth else places)[i] for i in t.inputs), t.name, t.constant, text)
+            for text, t in self._truths.items()
+        )
         return ConditionProgram(
             columns=tuple(n.name for n in self._numbers.values() if n.operation == "read"),
             events=self._events(),
             categories=frozenset(self._categories),
             numbers=numbers,
-            thresholds=tuple(thresholds),
-            leaves=tuple(leaves),
-            logic=tuple(logic),
+            truths=truths,
             outputs=np.array([rows[text] for text in outputs], np.int64),
-            rows=len(rows),
             memories=self._memories(),
         )
 
@@ -164,17 +137,6 @@ class Builder:
                 waiting += self._numbers[text].inputs
         self._truths = {text: node for text, node in self._truths.items() if text in truths}
         self._numbers = {text: node for text, node in self._numbers.items() if text in numbers}
-
-    def _neighborhood(self, text: str) -> tuple[int, str, int]:
-        """What rows must share to be made in one call; of how many they are made may differ by less than twice."""
-        node = self._truths[text]
-        return node.depth, node.operation, (len(node.inputs) - 1).bit_length()
-
-    def _groups(self, order: Sequence[str]) -> list[list[str]]:
-        groups: dict[tuple[int, str, int], list[str]] = {}
-        for text in order:
-            groups.setdefault(self._neighborhood(text), []).append(text)
-        return list(groups.values())
 
     def _events(self) -> tuple[str, ...]:
         named = [n.name for n in self._numbers.values() if n.operation in ("elapsed", "total", "recent")]
@@ -205,8 +167,6 @@ class Builder:
         return text
 
 
-def _lines(inputs: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """As a table; a shorter line repeats its last."""
-    longest = max(len(line) for line in inputs)
-    lines = [[*line, *[line[-1]] * (longest - len(line))] if line else [] for line in inputs]
-    return np.array(lines, np.int64).reshape(len(lines), longest)
+def _after(node: _Truth) -> tuple[int, bool]:
+    """By depth; what machine code makes stands together."""
+    return node.depth, node.operation not in ("happened", "held")

@@ -1,12 +1,13 @@
-"""Array programs of conditions: every step is one NumPy call over all patients whose round it is.
+"""Array programs of conditions: every step is made for all patients whose round it is.
 
 A condition is true, false or unknown. The compiler splits that into plain truth values: is it true, is it
-false. So a program knows only true and false. Comparisons of one kind stand in neighboring rows and are made in
-one call, and so are logical steps of one kind and depth: many rules cost hardly more calls than a few.
+false. So a program knows only true and false. Numbers and what needs a memory are one NumPy call each; comparisons
+and what joins them are a table that machine code works off, so that many rules cost hardly more than a few.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,14 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from virtuall.clinic import condition_memory as remember
 from virtuall.clinic.condition_memory import Floats, Memory, Rows, Truths
 from virtuall.core.errors import InputError
+from virtuall.engine.truths import Step, Steps, numbers_for, width
 
-_COMPARE: dict[str, np.ufunc] = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "==": np.equal,
-}
+_shape = operator.attrgetter("shape")
 _EDGES = "true before"
 # Patients worked on at once: the truth values of some hundred conditions then stay in the processor's cache.
 _BLOCK = 2048
@@ -43,51 +39,29 @@ class NumberStep:
 
 
 @dataclass(frozen=True)
-class ThresholdStep:
-    """Rows first, first + 1, ...: each compares a column of numbers with a constant."""
+class TruthStep:
+    """One row of truth values, after those that it reads.
 
-    operator: str
-    columns: Rows
-    thresholds: Floats
-    first: int
-
-
-@dataclass(frozen=True)
-class LeafStep:
-    """Rows first, first + 1, ...: straight from the numbers of a line of `inputs` (``known``, a comparison of two
-    columns), or each from an event of `names`."""
-
-    operation: str
-    inputs: Rows
-    names: tuple[str, ...]
-    first: int
-
-
-@dataclass(frozen=True)
-class LogicStep:
-    """Rows first, first + 1, ...: each joins the rows of a line of `inputs` by ``and``, ``or`` or ``not``.
-
-    A line that joins fewer rows than another repeats its last.
+    Attributes
+    ----------
+    operation : str
+        ``known``, a comparison such as ``<`` of two columns of numbers, or ``< constant`` of one; ``happened``;
+        ``and``, ``or`` and ``not`` of rows, or ``held``: has a row been true for so many days?
+    inputs : tuple of int
+        Columns of numbers, or rows.
+    name : str
+        The event that happened.
+    constant : float
+        What is compared with, or the days.
+    key : str
+        Of the memory of ``held``.
     """
 
     operation: str
-    inputs: Rows
-    first: int
-
-    @cached_property
-    def columns(self) -> list[Rows]:
-        """The first inputs of all lines, the second, and so on."""
-        return list(np.ascontiguousarray(self.inputs.T))
-
-
-@dataclass(frozen=True)
-class HeldStep:
-    """One row: has another row been true for `window` days?"""
-
-    input: int
-    window: float
-    key: str
-    row: int
+    inputs: tuple[int, ...] = ()
+    name: str = ""
+    constant: float = 0.0
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,12 +74,12 @@ class ConditionProgram:
         The observations and events that the conditions read; others need not be given.
     categories : frozenset of str
         The columns that hold codes.
-    numbers, thresholds, leaves, logic : tuple of steps
-        The program, in order; the first numbers are the `columns`.
+    numbers : tuple of NumberStep
+        In order; the first are the `columns`.
+    truths : tuple of TruthStep
+        In order, one a row.
     outputs : int64 array
         The truth row of each condition, in the order in which they were given.
-    rows : int
-        Number of truth rows.
     memories : tuple of (str, str)
         Key and kind of every array of the memory.
     """
@@ -114,11 +88,8 @@ class ConditionProgram:
     events: tuple[str, ...]
     categories: frozenset[str]
     numbers: tuple[NumberStep, ...]
-    thresholds: tuple[ThresholdStep, ...]
-    leaves: tuple[LeafStep, ...]
-    logic: tuple[LogicStep | HeldStep, ...]
+    truths: tuple[TruthStep, ...]
     outputs: Rows
-    rows: int
     memories: tuple[tuple[str, str], ...]
 
     def memory(self, patients: int) -> Memory:
@@ -168,7 +139,7 @@ class ConditionProgram:
         if day.shape != (due,):
             day = np.broadcast_to(day, (due,))
         given: list[Any] = [snapshot.get(name) for name in self.columns]
-        usual = all(type(each) is np.ndarray and each.shape == day.shape for each in given)
+        usual = set(map(type, given)) <= {np.ndarray} and set(map(_shape, given)) <= {day.shape}
         seen = given if usual else [self._column(name, snapshot, due) for name in self.columns]
         events = {name: self._event(name, happened, due) for name in self.events}
         if due <= _BLOCK:
@@ -214,7 +185,7 @@ class ConditionProgram:
         seen: Sequence[NDArray[Any]],
         events: Mapping[str, Truths],
     ) -> Truths:
-        values = np.empty((len(self.numbers), len(rows)))
+        values = numbers_for(len(self.numbers), len(rows))
         if seen:
             np.concatenate(seen, out=values[: len(seen)].reshape(-1))
         for place in self._coded:
@@ -223,19 +194,32 @@ class ConditionProgram:
             for place in range(len(self.columns), len(self.numbers)):
                 step = self.numbers[place]
                 values[place] = _number(step, [values[i] for i in step.inputs], memory, rows, time, events)
-        truths = np.empty((self.rows, len(rows)), bool)
-        for group in self.thresholds:
-            out = truths[group.first : group.first + len(group.columns)]
-            _COMPARE[group.operator](values.take(group.columns, axis=0), group.thresholds[:, None], out=out)
-        for leaf in self.leaves:
-            truths[leaf.first : leaf.first + len(leaf.inputs)] = _leaf(leaf, values, events)
-        for deed in self.logic:
-            if isinstance(deed, HeldStep):
-                now = truths[deed.input]
-                truths[deed.row] = remember.held(memory, deed.key, rows, time, now, deed.window)
+        truths = np.empty((len(self.truths), width(len(rows))), bool)
+        patients = truths[:, : len(rows)]
+        for part in self._code:
+            if isinstance(part, Steps):
+                part.fill(values, truths)
+                continue
+            asked = self.truths[part]
+            if asked.operation == "happened":
+                patients[part] = events[asked.name]
             else:
-                _join(deed, truths, truths[deed.first : deed.first + len(deed.inputs)])
-        return truths.take(self.outputs, axis=0)
+                now = patients[asked.inputs[0]]
+                patients[part] = remember.held(memory, asked.key, rows, time, now, asked.constant)
+        return patients.take(self.outputs, axis=0)
+
+    @cached_property
+    def _code(self) -> tuple[int | Steps, ...]:
+        """The rows that ask the memory or the events, and between them the steps for machine code."""
+        found: list[int | Steps] = []
+        plain: list[Step] = []
+        for row, step in enumerate(self.truths):
+            if step.operation in ("happened", "held"):
+                found += [Steps(plain), row] if plain else [row]
+                plain = []
+            else:
+                plain.append((step.operation, row, step.inputs, step.constant))
+        return (*found, Steps(plain)) if plain else tuple(found)
 
 
 def _number(
@@ -275,24 +259,3 @@ def _number(
         case "highest_within":
             return remember.highest_within(memory, key, rows, time, inputs[0], window)
     raise AssertionError(step.operation)
-
-
-def _leaf(step: LeafStep, values: Floats, events: Mapping[str, Truths]) -> Truths:
-    if step.operation == "happened":
-        return np.array([events[name] for name in step.names])
-    first = values.take(step.inputs[:, 0], axis=0)
-    if step.operation == "known":
-        return ~np.isnan(first)
-    return np.asarray(_COMPARE[step.operation](first, values.take(step.inputs[:, 1], axis=0)))
-
-
-def _join(step: LogicStep, truths: Truths, out: Truths) -> None:
-    first, *others = step.columns
-    found = truths.take(first, axis=0)
-    if step.operation == "not":
-        np.logical_not(found, out=out)
-        return
-    join = np.logical_and if step.operation == "and" else np.logical_or
-    for each in others[:-1]:
-        join(found, truths.take(each, axis=0), out=found)
-    join(found, truths.take(others[-1] if others else first, axis=0), out=out)

@@ -21,7 +21,7 @@ from virtuall.clinic.condition_forms import (
     normalized,
     span_of,
 )
-from virtuall.clinic.condition_program import ConditionProgram, HeldStep
+from virtuall.clinic.condition_program import ConditionProgram, TruthStep
 from virtuall.clinic.plausible import ANYTHING, Range, Span
 
 # Steps after which the search gives up: the answer is then "maybe".
@@ -121,27 +121,21 @@ class Sense:
         return ANYTHING
 
     def _definitions(self, program: ConditionProgram) -> dict[int, Row]:
-        found: dict[int, Row] = {}
-        for group in program.thresholds:
-            bounds = zip(group.columns.tolist(), group.thresholds.tolist(), strict=True)
-            for row, (column, bound) in enumerate(bounds, group.first):
-                found[row] = Row(group.operator, (), self._numbers[column], bound)
-        for leaf in program.leaves:
-            for row, inputs in enumerate(leaf.inputs.tolist(), leaf.first):
-                numbers = [self._numbers[each] for each in inputs]
-                difference = numbers[0].plus(numbers[1].scaled(-1.0)) if leaf.operation in COMPARISONS else None
-                if leaf.operation == "known":
-                    found[row] = Row("known", (), numbers[0])
-                else:
-                    found[row] = Row("anything") if difference is None else Row(leaf.operation, (), difference)
-        for step in program.logic:
-            if isinstance(step, HeldStep):
-                duration = Linear({f"duration of {step.input}": 1.0})
-                found[step.row] = Row("held", (step.input,), duration, step.window)
-            else:
-                for place, inputs in enumerate(step.inputs.tolist()):
-                    found[step.first + place] = Row(step.operation, tuple(dict.fromkeys(inputs)))
-        return found
+        return {row: self._definition(step) for row, step in enumerate(program.truths)}
+
+    def _definition(self, step: TruthStep) -> Row:
+        if step.operation in ("and", "or", "not"):
+            return Row(step.operation, step.inputs)
+        if step.operation == "held":
+            return Row("held", step.inputs, Linear({f"duration of {step.inputs[0]}": 1.0}), step.constant)
+        numbers = [self._numbers[each] for each in step.inputs]
+        if step.operation == "known":
+            return Row("known", (), numbers[0])
+        if step.operation in COMPARISONS:
+            difference = numbers[0].plus(numbers[1].scaled(-1.0))
+            return Row("anything") if difference is None else Row(step.operation, (), difference)
+        operator, with_constant, _ = step.operation.partition(" constant")
+        return Row(operator, (), numbers[0], step.constant) if with_constant else Row("anything")
 
     # -- the search -------------------------------------------------------------------------------------------
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import llvmlite
-import llvmlite.binding as binding
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +18,7 @@ from virtuall.core.errors import KernelError
 from virtuall.engine.blueprint import Blueprint
 from virtuall.engine.cache import cached
 from virtuall.engine.ensemble import Ensemble, Floats, Ints
+from virtuall.engine.host import emit, features, fingerprint, load
 from virtuall.engine.lane_memory import memory_of
 from virtuall.engine.lane_row import SIGNALS_ENTRY, scratch_size, signal_groups
 from virtuall.engine.lane_table import GIVEN, OWNED
@@ -31,7 +30,6 @@ from virtuall.engine.rosenbrock import ERROR_SHARE
 LANES, LANES_OF_SMALLER_REGISTERS = 8, 4
 FIRST_CACHE = 32 * 1024  # bytes
 _LINE = 8  # doubles of a cache line
-_OPTIMIZATION = 2
 # Kinds of an ensemble's arrays that are not float64.
 _KINDS: dict[str, type] = {
     "status": np.int32,
@@ -48,7 +46,6 @@ Needs = tuple[tuple[Ints, Ints, Ints], list[int], list[int]]
 Loaded = tuple[Any, Callable[[int], None], Callable[[int], None]]
 # Machine code must stay in memory as long as anything may call it.
 _loaded: dict[str, Loaded] = {}
-_ready = False
 
 
 class CompiledBackend:
@@ -67,7 +64,6 @@ class CompiledBackend:
         self._known = WeakKeyDictionary()
         key = code_key(blueprint, lanes)
         if key not in _loaded:
-            _start_llvm()
             _loaded[key] = _load(_find_code(key, blueprint, lanes, cache))
         # The machine code lives as long as its engine is referred to.
         self._engine, self._advance, self._signals = _loaded[key]
@@ -175,9 +171,7 @@ def _address(array: NDArray[Any]) -> int:
 def code_key(blueprint: Blueprint, lanes: int) -> str:
     """Digest over everything that decides the machine code."""
     digest = hashlib.sha256()
-    version = ".".join(map(str, binding.llvm_version_info))
-    host = (binding.get_process_triple(), binding.get_host_cpu_name(), _host_features())
-    made_by = (_generator(), llvmlite.__version__, version, *host, lanes, _OPTIMIZATION)
+    made_by = (_generator(), *fingerprint(), lanes)
     parts = (blueprint.system.fingerprint(), *made_by)
     digest.update(repr(parts).encode())
     return digest.hexdigest()
@@ -191,17 +185,7 @@ def _find_code(key: str, blueprint: Blueprint, lanes: int, cache: bool) -> bytes
 
 def compile_code(blueprint: Blueprint, lanes: int) -> bytes:
     """Object code of a System for this machine."""
-    _start_llvm()
-    machine = _target_machine()
-    module = binding.parse_assembly(_text(blueprint, lanes, machine))
-    return machine.emit_object(module)
-
-
-def _text(blueprint: Blueprint, lanes: int, machine: binding.TargetMachine) -> str:
-    module = LaneCode(blueprint, lanes).module
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    return str(module)
+    return emit(LaneCode(blueprint, lanes).module)
 
 
 def _generator() -> str:
@@ -212,47 +196,14 @@ def _generator() -> str:
     return digest.hexdigest()
 
 
-def _start_llvm() -> None:
-    global _ready
-    if _ready:
-        return
-    try:
-        binding.initialize()
-    except RuntimeError:
-        pass  # newer versions do it by themselves and refuse the call
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    _ready = True
-
-
 def host_lanes(size: int) -> int:
     """Patients at once on this machine, for a system of so many doubles a lane; no bit depends on it."""
-    lanes = LANES if "+avx512f" in _host_features() else LANES_OF_SMALLER_REGISTERS
+    lanes = LANES if "+avx512f" in features() else LANES_OF_SMALLER_REGISTERS
     # Small systems mostly wait for one result after another: more lanes, as long as they fit into the first cache.
     return 2 * lanes if 2 * lanes * size * 8 <= FIRST_CACHE else lanes
 
 
-def _host_features() -> str:
-    try:
-        return binding.get_host_cpu_features().flatten()
-    except RuntimeError:
-        return ""
-
-
-def _target_machine() -> binding.TargetMachine:
-    target = binding.Target.from_triple(binding.get_process_triple())
-    return target.create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=_host_features(),
-        opt=_OPTIMIZATION,
-        reloc="pic",
-        codemodel="jitdefault",
-    )
-
-
 def _load(code: bytes) -> Loaded:
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _target_machine())
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
+    engine = load(code)
     kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
     return engine, *(kind(engine.get_function_address(name)) for name in (ENTRY, SIGNALS_ENTRY))
