@@ -119,7 +119,7 @@ def test_what_cannot_be_replayed_is_refused(result: Result) -> None:
 
 def test_a_change_that_changes_nothing_is_a_restart(result: Result) -> None:
     model = load_system()
-    kernel = NotingKernel(build_kernel(model.system, rtol=1e-4))
+    kernel = NotingKernel(build_kernel(model.system, rtol=1e-4), [])
     ensemble = kernel.start(parameter_rows(model, result.patients[:3]))
     kernel.advance(ensemble, np.arange(3), 2.0)
     kernel.change(ensemble, [2, 0], parameters={"R_blina": [0.0, 9.0]}, states={"A_dex": 0.0})

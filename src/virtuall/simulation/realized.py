@@ -47,9 +47,9 @@ class NotingKernel(Kernel):
         In the order of the changes.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, notes: list[Note]) -> None:
         self.__dict__.update(kernel.__dict__)
-        self.notes: list[Note] = []
+        self.notes = notes
 
     def change(
         self,

@@ -50,7 +50,8 @@ class Result:
     provenance : mapping
         Versions, seed, cohort, protocol, fingerprint of the model.
     realized : pandas.DataFrame or None
-        Every change of the models, see `virtuall.simulation.realized`; None in results of older versions.
+        Every change of the models, see `virtuall.simulation.realized`; None where it was not asked for, and in results
+        of older versions.
     """
 
     outcomes: pd.DataFrame

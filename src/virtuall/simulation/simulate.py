@@ -22,7 +22,7 @@ from virtuall.simulation import samples, supply
 from virtuall.simulation.bind import bind, parameter_rows
 from virtuall.simulation.charts import Charts, Entries, events_frame
 from virtuall.simulation.protocol import Protocol
-from virtuall.simulation.realized import NotingKernel, realized_frame
+from virtuall.simulation.realized import Note, NotingKernel, realized_frame
 from virtuall.simulation.result import Records, Result, outcomes_frame
 from virtuall.simulation.rounds import run_rounds
 from virtuall.simulation.state import Rounds
@@ -83,6 +83,7 @@ def simulate(
     rtol: float = WORKING_TOLERANCE,
     backend: Backend = "llvm",
     processes: int = 1,
+    realized: bool = True,
 ) -> Result:
     """Simulate these patients under this protocol; pure: the same call gives the same bits.
 
@@ -104,6 +105,8 @@ def simulate(
         Relative tolerance of the integration.
     processes : int
         Worker processes; the result does not depend on it.
+    realized : bool
+        Keep every change of the model, which `virtuall replay` and the export of one patient read.
 
     Raises
     ------
@@ -121,6 +124,7 @@ def simulate(
         chart=chart,
         rtol=rtol,
         backend=backend,
+        realized=realized,
     )
     return next(simulate_together([run], processes))
 
@@ -138,6 +142,7 @@ class Planned:
     chart: Chart
     rtol: float
     backend: Backend
+    realized: bool
 
     def __getitem__(self, piece: slice) -> Planned:
         """The same for a share of the patients."""
@@ -156,6 +161,7 @@ def planned(
     chart: Chart = "full",
     rtol: float = WORKING_TOLERANCE,
     backend: Backend = "llvm",
+    realized: bool = True,
 ) -> Planned:
     """A simulation to be made by `simulate_together`; parameters and errors as of `simulate`."""
     model = load_system(protocol.library)
@@ -171,7 +177,7 @@ def planned(
     who = np.ones(len(patients), bool) if treated is None else np.asarray(treated, bool)
     if who.shape != (len(patients),):
         raise InputError("treated must say yes or no for each patient", given=str(who.shape))
-    return Planned(patients, protocol, until, who, names, grid, chart, rtol, backend)
+    return Planned(patients, protocol, until, who, names, grid, chart, rtol, backend, realized)
 
 
 def simulate_together(runs: Sequence[Planned], processes: int = 1) -> Iterator[Result]:
@@ -244,7 +250,10 @@ def _chunk(run: Planned) -> Done:
     """Outcomes, events, recorded signals, status and realized changes of a share of the patients."""
     patients, protocol, names = run.patients, run.protocol, run.names
     model = load_system(protocol.library)
-    kernel = NotingKernel(_kernel(model.system.fingerprint(), protocol.library, run.backend, run.rtol))
+    notes: list[Note] = []
+    kernel = _kernel(model.system.fingerprint(), protocol.library, run.backend, run.rtol)
+    if run.realized:
+        kernel = NotingKernel(kernel, notes)
     binding = bind(model, protocol)
     ensemble = kernel.start(parameter_rows(model, patients, protocol.given_products))
     for place, event in enumerate(binding.events):
@@ -270,7 +279,7 @@ def _chunk(run: Planned) -> Done:
     never_treat(rounds, np.flatnonzero(~run.treated))
     run_rounds(rounds)
     outcomes = outcomes_frame(patients, protocol, ward, run.treated, ensemble.status, bsa)
-    realized = realized_frame(kernel.notes, patients.ids, model.system)
+    realized = realized_frame(notes, patients.ids, model.system) if run.realized else None
     return outcomes, rounds.charts.entries(patients.ids), ensemble.recorded, ensemble.status.copy(), realized
 
 
@@ -317,7 +326,7 @@ def _joined(done: Iterator[Done], pieces: Sequence[slice], run: Planned) -> Resu
         provenance(patients, run.protocol, model, run.rtol),
         patients,
         run.protocol,
-        pd.concat(realized, ignore_index=True),
+        pd.concat(realized, ignore_index=True) if run.realized else None,
     )
 
 

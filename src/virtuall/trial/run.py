@@ -376,6 +376,7 @@ def plan_arm(
         record=names if design.recorded.size else (),
         times=design.recorded if names and design.recorded.size else None,
         chart=chart,
+        realized=False,
     )
 
 
