@@ -10,7 +10,7 @@ lowest value before the peak and half of the peak, on half days. Responders reac
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -227,3 +227,20 @@ def test_short_lived_cells_are_gone_within_weeks() -> None:
     copies = seen(brexu)[brexu.responder]
     assert np.mean(copies[:, DAYS == 84] > 0) < 0.1
     assert np.median(values[:, DAYS == 56]) < 0.02 * np.median(peak)
+
+
+def test_a_failing_product_does_not_kill() -> None:
+    """Every leukemia grows under it from a week after the infusion on, and hardly any under a sound one."""
+    patients = va.sample("eliana", 100, seed=4)
+    protocol = va.load_protocol("tisagenlecleucel/relapsed")
+    grows = {}
+    for fails, luck in ((True, 0.0), (False, 1 - 1e-9)):
+        same = replace(patients, columns={**patients.columns, "car_luck": np.full(100, luck)})
+        result = va.simulate(same, protocol, days=150.0, record=["leukemia_cells"], every=1.0, chart="key")
+        infused = result.outcomes["infused_day"].to_numpy()
+        rows = np.flatnonzero((infused < 100) & (result.outcomes["last_day"] > infused + 28))
+        cells = result.signals["leukemia_cells"].values
+        first, last = (cells[rows, np.ceil(infused[rows]).astype(int) + days] for days in (7, 28))
+        grows[fails] = (last > first).mean()
+        assert len(rows) > 50
+    assert grows[True] == 1 and grows[False] < 0.1
