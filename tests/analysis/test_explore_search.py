@@ -131,3 +131,11 @@ def test_a_search_finds_the_best_and_can_be_repeated() -> None:
 
 def test_a_limit_comes_before_every_utility() -> None:
     assert objective(-500.0, 0.0) > objective(100.0, 0.01) > objective(100.0, 0.5)
+
+
+def test_of_equals_a_studied_dose_is_the_best() -> None:
+    lives = [life(60, 20, 0), life(60, 30, 0), life(60, 30, 0)]
+    beyond = [False, True, False]
+    found = scores(lives, 0, MEASURES, (term("cure", 1.0),), (), 1, beyond)
+    assert [each.below_best == (0, 0, 0) for each in found] == [False, False, True]
+    assert found[1].below_best.value == 0

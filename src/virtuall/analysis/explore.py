@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from virtuall.analysis.explore_candidate import base_candidate, grid
-from virtuall.analysis.explore_dial import Dial
+from virtuall.analysis.explore_dial import Dial, Setting
 from virtuall.analysis.explore_notes import explored_notes
 from virtuall.analysis.explore_prepared import Prepared
 from virtuall.analysis.explore_range import Shipped, beyond, shipped_range
@@ -80,13 +80,17 @@ def _folder(out: Path | None) -> Iterator[Kept]:
 def _explored(prepared: Prepared, work: Work) -> Explored:
     text, done = prepared.exploration, list(work.done.values())
     base = next(place for place, each in enumerate(done) if each.is_base)
-    scored = scores([each.values for each in done], base, prepared.measures, text.weighted, prepared.limits, text.seed)
     shipped = [shipped_range(dial) for dial in prepared.dials]
+    outside = [_outside(prepared.dials, each.candidate.settings, shipped) for each in done]
+    values = [each.values for each in done]
+    scored = scores(
+        values, base, prepared.measures, text.weighted, prepared.limits, text.seed, [bool(each) for each in outside]
+    )
     rows = [
-        _row(prepared.dials, shipped, each, score, each.course == done[base].course)
-        for each, score in zip(done, scored, strict=True)
+        _row(prepared.dials, each, score, far, each.course == done[base].course)
+        for each, score, far in zip(done, scored, outside, strict=True)
     ]
-    rows.sort(key=lambda row: (row.score.excess, -np.nan_to_num(row.score.utility, nan=-np.inf)))
+    rows.sort(key=lambda row: (row.score.excess, -np.nan_to_num(row.score.utility, nan=-np.inf), bool(row.beyond)))
     refused = tuple(work.refused.items())
     notes = explored_notes(text, prepared.dials, prepared.limits, rows, refused)
     return Explored(
@@ -94,16 +98,20 @@ def _explored(prepared: Prepared, work: Work) -> Explored:
     )
 
 
-def _row(dials: Sequence[Dial], shipped: Sequence[Shipped | None], done: Done, score: Score, same: bool) -> Row:
+def _outside(dials: Sequence[Dial], settings: Sequence[Setting], shipped: Sequence[Shipped | None]) -> tuple[str, ...]:
+    """What of these settings lies beyond the shipped regimens, in words."""
+    return tuple(words for words in map(beyond, dials, settings, shipped) if words)
+
+
+def _row(dials: Sequence[Dial], done: Done, score: Score, outside: tuple[str, ...], same: bool) -> Row:
     settings = done.candidate.settings
-    outside = [beyond(*each) for each in zip(dials, settings, shipped, strict=True)]
     return Row(
         words=done.candidate.words(dials),
         numbers=tuple(each.number for each in settings),
         settings=tuple(each.words for each in settings),
         is_base=done.is_base,
         score=score,
-        beyond=tuple(each for each in outside if each),
+        beyond=outside,
         failed=done.failed,
         same=same,
         key=done.key,

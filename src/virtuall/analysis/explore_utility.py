@@ -133,6 +133,7 @@ def scores(
     weighted: Sequence[Term],
     limits: Sequence[Limit],
     seed: int,
+    beyond: Sequence[bool] = (),
 ) -> list[Score]:
     """Score every candidate of the same patients.
 
@@ -147,6 +148,8 @@ def scores(
     weighted, limits : sequence of Term, of Limit
     seed : int
         Keys the draws of the bootstrap.
+    beyond : sequence of bool
+        Who lies beyond the doses and days of the shipped regimens: never the best where another one is as good.
 
     Returns
     -------
@@ -156,7 +159,7 @@ def scores(
     points = np.stack([utilities(each, measures, weighted) for each in values], axis=1)
     means = np.array([mean_of(column) for column in points.T])
     excess = np.array([excess_of(each, limits) for each in values])
-    best = int(np.lexsort((-means, excess))[0])
+    best = int(np.lexsort((np.array(beyond or [False] * len(means)), -means, excess))[0])
     alone = share_points(measures, weighted)
     to_base = utility_differences(points - points[:, [base]], alone, seed)
     below_best = utility_differences(points[:, [best]] - points, alone, seed)

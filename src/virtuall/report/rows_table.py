@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import mode
 
 from virtuall.report.words import endpoint_words, published_words, simulated_words, verdict_words
 from virtuall.trial.scoring import TrialRow
@@ -40,7 +41,7 @@ def summary(rows: Sequence[TrialRow]) -> str:
         f"{once} rows have one simulated figure and no interval: more replicates give one" if once else "",
         f"{len(absent)} rows ({sum(row.scored for row in absent)} scored) are not simulated yet",
     ]
-    few = max((len(row.values) for row in rows), default=0)
+    few = mode([len(row.values) for row in rows if row.made] or [0])  # groups of another size are more or fewer
     more = f" Intervals of {few} simulated trials are narrower than those of {_ENOUGH}." if 1 < few < _ENOUGH else ""
     return "; ".join(part for part in words if part) + "." + more
 
