@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ class Sheet:
     def __init__(self, figure: Figure, panels: list[Axes]) -> None:
         self.figure, self.panels, self.svg = figure, panels, ""
 
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure of the page with the sentence below it."""
+
+    svg: str
+    note: str = ""
 
 @contextmanager
 def drawing(height: float, heights: Sequence[float] = (1.0,), share_time: bool = False) -> Iterator[Sheet]:

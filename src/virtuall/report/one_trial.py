@@ -11,12 +11,12 @@ import numpy as np
 from virtuall.core.errors import InputError
 from virtuall.core.units import unit as read_unit
 from virtuall.report.curve_figure import curve_figure
+from virtuall.report.drawing import Drawn
 from virtuall.report.incidence_figure import incidence_figure
 from virtuall.report.safety_cycles import CycleTable, safety_cycles
 from virtuall.report.safety_report import SafetyReport, safety_report
 from virtuall.report.subgroup_figure import subgroup_figure
 from virtuall.report.swimmer_figure import lanes, swimmer_figure
-from virtuall.report.trial_report import Drawn
 from virtuall.report.waterfall_figure import waterfall_figure
 from virtuall.report.words import estimate_words, p_words
 from virtuall.trial.charted import during_treatment

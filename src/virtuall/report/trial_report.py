@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from virtuall.report.burden_figure import burden_figure
 from virtuall.report.check_figure import Check, check_figure
+from virtuall.report.drawing import Drawn
 from virtuall.report.forest_figure import forest_figure
 from virtuall.report.page import render
 from virtuall.report.rows_table import summary
@@ -63,14 +64,6 @@ class Header:
     fingerprint: str
     hand_set: Sequence[str] = ()
     notes: Sequence[str] = field(default_factory=tuple)
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure of the page with the sentence below it."""
-
-    svg: str
-    note: str = ""
 
 
 def trial_report(
