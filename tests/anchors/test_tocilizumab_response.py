@@ -26,10 +26,6 @@ def without(library: Path, folder: Path, product: str) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="48 % with the calibrated medians, published 53 to 82 %; no row of it was fitted",
-)
 def test_response_with_and_without(library: Path, tmp_path: Path) -> None:
     """31 of 45 (53-82 %) answered; most syndromes end within 14 days by themselves, as they do here."""
     other = without(library, tmp_path, "tocilizumab")
