@@ -170,8 +170,9 @@ def _trial_values(
     run = simulate_design(design, tables, seed, len(lots), processes, library, numbers=numbers, lots=lots)
     values: dict[str, Sequence[float]] = {}
     for table in tables:
-        # a pooled row is computed from the patients of one point too, not from groups that mix points
-        mapped = replace(table.mapped, rows=tuple(replace(row, size=None) for row in table.mapped.rows))
+        # a pooled row too is computed from the patients of one point, and from all of them: no groups that mix points
+        rows_of_all = tuple(replace(row, size=None, first=None) for row in table.mapped.rows)
+        mapped = replace(table.mapped, rows=rows_of_all)
         usable = [each for each in table.published if each.target in wanted]
         rows = score_trial(run.outcomes, run.charted, usable, mapped, seed=seed, signals=run.signals, resamples=0)
         values |= {row.target: row.values or (np.nan,) * len(lots) for row in rows}

@@ -206,7 +206,7 @@ class ConditionProgram:
             else:
                 now = patients[asked.inputs[0]]
                 patients[part] = remember.held(memory, asked.key, rows, time, now, asked.constant)
-        return patients.take(self.outputs, axis=0)
+        return truths.take(self.outputs, axis=0)[:, : len(rows)]
 
     @cached_property
     def _code(self) -> tuple[int | Steps, ...]:

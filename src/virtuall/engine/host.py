@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+from functools import cache
+from pathlib import Path
+
 import llvmlite
 import llvmlite.binding as binding
 from llvmlite import ir
 
 OPTIMIZATION = 2
+_starting = threading.Lock()
 _ready = False
 
 
 def fingerprint() -> tuple[object, ...]:
-    """What decides machine code beside its assembly."""
+    """What decides machine code beside what it is made for: the engine's own texts, LLVM, this processor."""
     version = ".".join(map(str, binding.llvm_version_info))
     host = (binding.get_process_triple(), binding.get_host_cpu_name(), features())
-    return (llvmlite.__version__, version, *host, OPTIMIZATION)
+    return (_generator(), llvmlite.__version__, version, *host, OPTIMIZATION)
 
 
 def features() -> str:
@@ -55,14 +61,24 @@ def target_machine() -> binding.TargetMachine:
     )
 
 
+@cache
+def _generator() -> str:
+    """Digest over the engine's own texts: another generator, another code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _start() -> None:
     global _ready
-    if _ready:
-        return
-    try:
-        binding.initialize()
-    except RuntimeError:
-        pass  # newer versions do it by themselves and refuse the call
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    _ready = True
+    with _starting:
+        if _ready:
+            return
+        try:
+            binding.initialize()
+        except RuntimeError:
+            pass  # newer versions do it by themselves and refuse the call
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        _ready = True

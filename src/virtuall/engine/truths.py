@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as binding
 import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ OPERATIONS = (*(f"{each} constant" for each in COMPARISONS), *COMPARISONS, "know
 WIDTH = 16
 _ENTRY = "truths"
 _STEP = 4  # whole numbers of a step: operation, row to fill, two inputs
+_loading = threading.Lock()
+_loaded: list[tuple[binding.ExecutionEngine, Callable[..., None]]] = []
 # Operation, row to fill, inputs, constant.
 Step = tuple[str, int, tuple[int, ...], float]
 
@@ -76,27 +78,27 @@ class Steps:
         truths : bool[rows, width(patients)]
             Changed in place; what lies beyond the patients means nothing.
         """
-        _code()[1](*self._known, numbers.ctypes.data, numbers.shape[1], truths.ctypes.data, truths.shape[1])
+        _function()(*self._known, numbers.ctypes.data, numbers.shape[1], truths.ctypes.data, truths.shape[1])
 
     def __reduce__(self) -> tuple[object, ...]:
         return Steps, (self._steps,)  # addresses do not travel
 
 
-@lru_cache(maxsize=1)
-def _code() -> tuple[Any, Callable[..., None]]:
-    key = hashlib.sha256(repr((Path(__file__).read_bytes(), fingerprint())).encode()).hexdigest()
+def _function() -> Callable[..., None]:
+    """The machine code, loaded once by whichever thread comes first."""
+    if not _loaded:
+        with _loading:
+            if not _loaded:
+                _loaded.append(_compiled())
+    # Its engine stays with it: code must not leave the memory as long as anything may call it.
+    return _loaded[0][1]
+
+
+def _compiled() -> tuple[binding.ExecutionEngine, Callable[..., None]]:
+    key = hashlib.sha256(repr((_ENTRY, fingerprint())).encode()).hexdigest()
     engine = load(cached(key, lambda: emit(_module())))
-    kind = ctypes.CFUNCTYPE(
-        None,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-        ctypes.c_int64,
-    )
-    # The machine code lives as long as its engine is referred to.
+    whole, address = ctypes.c_int64, ctypes.c_void_p
+    kind = ctypes.CFUNCTYPE(None, whole, address, address, address, whole, address, whole)
     return engine, kind(engine.get_function_address(_ENTRY))
 
 

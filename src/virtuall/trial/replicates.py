@@ -78,6 +78,7 @@ class Stack:
         self.replicates: list[Places] = np.split(np.arange(order.size), np.flatnonzero(np.diff(numbers[order])) + 1)
         self._fits: dict[str, NDArray[np.bool_]] = {}
         self._groups: dict[tuple[str, int, str], tuple[Places, Group]] = {}
+        self._first: dict[int, list[Places]] = {}
 
     def fits(self, conditions: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Which rows fit the conditions."""
@@ -95,7 +96,11 @@ class Stack:
         return self._groups[key][1]
 
     def blocks(self, row: Row) -> list[Places]:
-        """Row numbers of each replicate for a row: the trial's own, or blocks of its stated size."""
+        """Row numbers of each replicate for a row: the trial's own, its first patients, or blocks of a stated size."""
+        if row.first is not None:
+            if row.first not in self._first:
+                self._first[row.first] = [self._earliest(each, row.first) for each in self.replicates]
+            return self._first[row.first]
         if row.size is None:
             return self.replicates
         pool = np.flatnonzero(self.fits(_arm(row)))
@@ -104,11 +109,19 @@ class Stack:
     def resamples(self, row: Row, seed: int, count: int) -> list[Places]:
         """As many resamples of all replicates' patients, each of the size of one replicate, arm by arm."""
         if row.size is None:
-            arms = {arm: int(np.sum(self.columns["arm"][self.replicates[0]] == arm)) for arm in self._arms()}
+            of = self.columns["arm"][self.blocks(row)[0]]
+            arms = {arm: int(np.sum(of == arm)) for arm in self._arms()}
         else:
             arms = {str(_arm(row).get("arm", "")): row.size}
         drawn = [self._drawn(arm, size, seed, count) for arm, size in arms.items()]
         return list(np.concatenate(drawn, axis=1))
+
+    def _earliest(self, rows: Places, count: int) -> Places:
+        """So many of each arm, those who were randomized first."""
+        arms, days = self.columns["arm"][rows], self.columns["accrual_day"][rows]
+        order = np.argsort(days, kind="stable")
+        chosen = [order[arms[order] == arm][:count] for arm in self._arms()]
+        return rows[np.sort(np.concatenate(chosen))]
 
     def _arms(self) -> list[str]:
         return [str(arm) for arm in np.unique(self.columns["arm"])]
