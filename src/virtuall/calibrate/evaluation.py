@@ -171,7 +171,7 @@ def _trial_values(
     values: dict[str, Sequence[float]] = {}
     for table in tables:
         # a pooled row too is computed from the patients of one point, and from all of them: no groups that mix points
-        rows_of_all = tuple(replace(row, size=None, first=None) for row in table.mapped.rows)
+        rows_of_all = tuple(replace(row, size=None, earliest=None) for row in table.mapped.rows)
         mapped = replace(table.mapped, rows=rows_of_all)
         usable = [each for each in table.published if each.target in wanted]
         rows = score_trial(run.outcomes, run.charted, usable, mapped, seed=seed, signals=run.signals, resamples=0)

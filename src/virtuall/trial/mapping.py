@@ -109,7 +109,7 @@ class Row:
         A published count is the share times this number; None: times the published n.
     size : int or None
         Patients in a group of published size, where that is not an arm of this trial (a pooled analysis).
-    first : int or None
+    earliest : int or None
         Only so many of each arm, the first randomized (an analysis before enrollment was over).
     unit : str
         Unit of the value computed.
@@ -132,7 +132,7 @@ class Row:
     since: str
     out_of: int | None
     size: int | None
-    first: int | None
+    earliest: int | None
     unit: str
     column: EventColumn | SignalColumn | None
     chosen_by: tuple[EventColumn, ...]
@@ -231,9 +231,9 @@ def _row(table: Table) -> Row:
     _check_landmark(table, options)
     if name == "signal_share" and ("at_most" in options) == ("above" in options):
         table.problem(f"the endpoint {name} of {', '.join(targets)} needs one of the keys 'at_most' and 'above'")
-    size, first = (table.integer(key, low=1, default=None) for key in ("size", "first"))
-    if size and first:
-        table.problem("a group of a size of its own has no first patients of an arm", "first")
+    size, earliest = (table.integer(key, low=1, default=None) for key in ("size", "earliest"))
+    if size and earliest:
+        table.problem("a group of a size of its own has no earliest patients of an arm", "earliest")
     against = table.table("against", default=None)
     if (against is None) != (endpoint.groups == 1):
         table.problem(f"{name} {'takes no' if endpoint.groups == 1 else 'needs a'} second group", None)
@@ -246,7 +246,7 @@ def _row(table: Table) -> Row:
         since=since,
         out_of=table.integer("out_of", low=1, default=None),
         size=size,
-        first=first,
+        earliest=earliest,
         unit=endpoint.unit if name == "signal_share" else unit,
         column=column,
         chosen_by=tuple(chosen_by),

@@ -78,7 +78,7 @@ class Stack:
         self.replicates: list[Places] = np.split(np.arange(order.size), np.flatnonzero(np.diff(numbers[order])) + 1)
         self._fits: dict[str, NDArray[np.bool_]] = {}
         self._groups: dict[tuple[str, int, str], tuple[Places, Group]] = {}
-        self._first: dict[int, list[Places]] = {}
+        self._earliest_of: dict[int, list[Places]] = {}
 
     def fits(self, conditions: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Which rows fit the conditions."""
@@ -97,10 +97,10 @@ class Stack:
 
     def blocks(self, row: Row) -> list[Places]:
         """Row numbers of each replicate for a row: the trial's own, its first patients, or blocks of a stated size."""
-        if row.first is not None:
-            if row.first not in self._first:
-                self._first[row.first] = [self._earliest(each, row.first) for each in self.replicates]
-            return self._first[row.first]
+        if row.earliest is not None:
+            if row.earliest not in self._earliest_of:
+                self._earliest_of[row.earliest] = [self._earliest(each, row.earliest) for each in self.replicates]
+            return self._earliest_of[row.earliest]
         if row.size is None:
             return self.replicates
         pool = np.flatnonzero(self.fits(_arm(row)))

@@ -207,7 +207,7 @@ def score_trial(
         if not reason:
             values = evaluate(stack, row, stack.blocks(row))
             if resamples:
-                key = f"{row.size} {row.first} {row.group.get('arm') if row.size else ''}"
+                key = f"{row.size} {row.earliest} {row.group.get('arm') if row.size else ''}"
                 drawn.setdefault(key, stack.resamples(row, seed, resamples))
                 widths = evaluate(stack, row, drawn[key])
         by_target.update(dict.fromkeys(row.targets, (row, values, widths, reason)))
@@ -408,7 +408,7 @@ def _columns(row: Row) -> list[str]:
         *(column.before for column in row.events),
         *(str(row.options.get(key) or "") for key in ("column", "first", "last")),
     ]
-    found += ["accrual_day"] if row.first is not None else []
+    found += ["accrual_day"] if row.earliest is not None else []
     found += ["supply_failure", "infused_day"] if row.endpoint == "not_infused_share" else []
     found += [day for name, day in HAPPENED.items() if name in {*row.group, *row.against}]
     return [name for name in found if name]
