@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -58,3 +60,33 @@ def test_rows_are_joined(patients: int) -> None:
     a, b, c = numbers > 0
     expected = [a & b & c, a | b | c, ~(a | b | c), ~(a | b | c) | (a & b & c), c]
     assert found[3:].tolist() == np.array(expected).tolist()
+
+
+COLD = """
+import threading
+import numpy as np
+from virtuall.engine.truths import Steps, numbers_for, width
+
+steps, start, found = Steps([("> constant", 0, (0,), 0.5)]), threading.Barrier(8), []
+
+def work():
+    numbers, truths = numbers_for(1, 100), np.zeros((1, width(100)), bool)
+    numbers[:] = np.arange(100) % 2
+    start.wait()
+    for _ in range(200):
+        steps.fill(numbers, truths)
+    found.append(int(truths[0, :100].sum()))
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert found == [50] * 8
+"""
+
+
+def test_threads_that_come_first_at_once() -> None:
+    """In a process of their own: code that left the memory would end it."""
+    done = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]

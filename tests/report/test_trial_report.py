@@ -139,6 +139,8 @@ def test_few_replicates_are_said_to_give_narrow_intervals(rows: list[TrialRow]) 
     few, many = ([replace(row, values=(1.0,) * n) for row in rows] for n in (16, 40))
     assert "Intervals of 16 simulated trials are narrower" in rows_table(few)
     assert "narrower" not in rows_table(many)
+    pooled = [replace(rows[0], values=(1.0,) * 24), *few[1:]]
+    assert "Intervals of 16 simulated trials are narrower" in rows_table(pooled), "of a pooled row there are others"
 
 
 @pytest.mark.parametrize(

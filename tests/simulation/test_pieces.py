@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 import virtuall as va
+from virtuall.core.errors import InputError
 from virtuall.simulation import simulate as module
+from virtuall.simulation.replay import replay
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,16 @@ def test_figures_do_not_depend_on_how_many_are_few(monkeypatch: pytest.MonkeyPat
         for name in ("outcomes", "events", "realized"):
             pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
         assert one.signals.identical(other.signals)
+
+
+def test_the_same_figures_without_realized_changes() -> None:
+    patients, protocol = va.sample("adult_relapsed", 6, seed=2), va.load_protocol("blinatumomab/relapsed")
+    kept, without = (
+        va.simulate(patients, protocol, days=60.0, record=["il6"], every=5.0, realized=each) for each in (True, False)
+    )
+    assert kept.realized is not None and len(kept.realized) and without.realized is None
+    pd.testing.assert_frame_equal(kept.outcomes, without.outcomes)
+    pd.testing.assert_frame_equal(kept.events, without.events)
+    assert kept.signals.equals(without.signals)
+    with pytest.raises(InputError, match="realized"):
+        replay(without)

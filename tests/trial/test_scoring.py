@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from virtuall.core.errors import InputError, Problems
 from virtuall.trial.accrual import cut_data
 from virtuall.trial.mapping import check_mapping, read_mapping
 from virtuall.trial.published import Published, read_published
+from virtuall.trial.replicates import Stack
 from virtuall.trial.scoring import check_units, score, score_trial
 
 Trial = tuple[pd.DataFrame, pd.DataFrame]
@@ -273,3 +275,25 @@ def test_wrong_published_rows_are_placed(tmp_path: Path, text: str, message: str
     path.write_text(text)
     with pytest.raises(Exception, match=message):
         read_published(path)
+
+
+def test_the_earliest_of_each_arm_are_those_randomized_first() -> None:
+    n = 40
+    days = np.random.default_rng(1).permutation(n).astype(float)
+    outcomes = pd.DataFrame(
+        {
+            "patient": np.arange(n),
+            "replicate": np.arange(n) // 20,
+            "arm": np.tile(["a", "b"], n // 2),
+            "accrual_day": days,
+        }
+    )
+    row = SimpleNamespace(size=None, earliest=4, group={"arm": "a"})
+    stack = Stack(outcomes)
+    for number, rows in enumerate(stack.blocks(row)):  # type: ignore[arg-type]
+        for arm in ("a", "b"):
+            theirs = outcomes[(outcomes["replicate"] == number) & (outcomes["arm"] == arm)]
+            expected = theirs.nsmallest(4, "accrual_day")["patient"]
+            assert sorted(outcomes["patient"][rows[outcomes["arm"][rows] == arm]]) == sorted(expected)
+    (drawn,) = stack.resamples(row, 1, 1)  # type: ignore[arg-type]
+    assert sorted(outcomes["arm"][drawn]) == ["a"] * 4 + ["b"] * 4

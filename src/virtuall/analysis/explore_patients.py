@@ -71,7 +71,9 @@ def _amount(result: Result, product: Product) -> Floats:
     ids = result.outcomes["patient"].to_numpy()
     total = np.zeros(len(ids))
     changes = result.realized
-    if changes is None or not len(changes):
+    if changes is None:
+        raise ValueError("what was given is told by the realized changes: simulate with realized=True")
+    if not len(changes):
         return total
     these = changes[changes["name"] == (product.input or product.state)]
     rows = places_of(these["patient"], ids)

@@ -101,7 +101,7 @@ def _together(library: list[Path]) -> tuple[list[VirtuallError], list[VirtuallEr
     attempt(load_design, shelf.trials)
     attempt(read_rows, [name.split("/")[1] for name in shelf.matching("trials/*/endpoints.toml")])
     sense = sense_of_protocols(model, bound)
-    return [*problems, *sense.problems], [*sense.remarks, *_unfollowed(shelf)]
+    return [*problems, *sense.problems], [*sense.remarks, *_unfollowed(shelf), *_stale(library)]
 
 
 def _rule_files(shelf: Shelf) -> dict[str, Path]:
@@ -145,6 +145,16 @@ def _unfollowed(shelf: Shelf) -> list[VirtuallError]:
         for file, path in _rule_files(shelf).items()
         if (name := file.removeprefix("therapies/").removesuffix(".toml")) not in named
     ]
+
+
+def _stale(library: list[Path]) -> list[VirtuallError]:
+    """Texts that the calibration did not read as they are now."""
+    from virtuall.calibrate.stamp import STAMP, what_changed
+    from virtuall.core.errors import TextError
+
+    changed = what_changed(library)
+    problem, hint = "the calibration was made with other texts", "its parameter sets may not fit to these"
+    return [TextError(problem, where=STAMP, given=", ".join(changed), hint=hint)] if changed else []
 
 
 def readers(library: list[Path]) -> Mapping[str, Checker]:

@@ -117,7 +117,7 @@ def matching_model(result: Result) -> Model:
     if result.realized is None:
         raise InputError(
             "the result does not hold what was done to the models (realized changes)",
-            hint="an older version wrote it: run it again",
+            hint="simulate without realized=False; one that an older version wrote: run it again",
         )
     model = load_system(result.protocol.library)
     if result.provenance["fingerprint"] != model.system.fingerprint():
