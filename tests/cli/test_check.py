@@ -149,3 +149,20 @@ def test_rules_that_make_no_sense_and_unknown_signs_are_found_with_their_places(
     assert len(mine) == 2
     assert "rules.toml:39:9: the condition can never be false; given 'days >= 0 d'" in mine[0]
     assert "forgotten.toml: no regimen follows these rules; given 'care/forgotten'" in mine[1]
+
+
+def test_a_fit_of_other_texts_is_a_remark(call, tmp_path: Path, repository: Path) -> None:
+    name = "cohorts/eliana.toml"
+    shipped = (repository / "src/virtuall/library" / name).read_text(encoding="utf-8")
+    (tmp_path / "cohorts").mkdir()
+    (tmp_path / name).write_text("# mine\n" + shipped, encoding="utf-8")
+    found = json.loads(call("check", "--library", tmp_path, "--json").out)
+    assert any("the calibration was made with other texts" in each and name in each for each in found["remarks"])
+
+
+@pytest.mark.parametrize(("stamp", "words"), [("seed = [", "not valid TOML"), ("seed = 1\n", "a stamp holds")])
+def test_a_broken_stamp_is_a_problem_of_its_text(call, tmp_path: Path, stamp: str, words: str) -> None:
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration/stamp.toml").write_text(stamp, encoding="utf-8")
+    done = call("check", "--library", tmp_path)
+    assert done.code == 1 and "stamp.toml" in done.out + done.err and words in done.out + done.err

@@ -127,7 +127,9 @@ def _values(patients: Population, protocol: Protocol, signal: str, time: Floats,
     else:
         grid = np.unique(protocol.regimen.start + time)
         days = max(float(grid[-1]), 1.0)
-    result = simulate(patients, protocol, days=days, record=(signal,), times=grid, chart="key", processes=processes)
+    result = simulate(
+        patients, protocol, days=days, record=(signal,), times=grid, chart="key", processes=processes, realized=False
+    )
     values = np.where((result.status == 0)[:, None], result.records.values[:, :, 0], np.nan)
     if not made:
         return values[whose, np.searchsorted(grid, protocol.regimen.start + time)[None, :]]

@@ -163,7 +163,7 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
     from virtuall.analysis.explore_text import read_exploration
     from virtuall.calibrate.anchors import ANCHORS, read_anchors
     from virtuall.calibrate.budget import BUDGET, read_budget
-    from virtuall.calibrate.stamp import STAMP, what_changed
+    from virtuall.calibrate.stamp import STAMP, read_stamp
     from virtuall.export.adam_text import ADAM, read_adam
     from virtuall.population.ensemble import ENSEMBLE, read_ensemble
     from virtuall.report.explain import CHECKERS as SHEETS
@@ -189,7 +189,7 @@ def readers(library: list[Path]) -> Mapping[str, Checker]:
         ANCHORS: read_anchors,
         BUDGET: lambda path: read_budget(library),
         ENSEMBLE: lambda path: read_ensemble(library),
-        STAMP: lambda path: what_changed(library),
+        STAMP: read_stamp,
         **SHEETS,
         PANELS: read_panels,
         COMPARISON: read_comparison,

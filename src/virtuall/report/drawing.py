@@ -62,6 +62,7 @@ class Drawn:
     svg: str
     note: str = ""
 
+
 @contextmanager
 def drawing(height: float, heights: Sequence[float] = (1.0,), share_time: bool = False) -> Iterator[Sheet]:
     """A sheet to draw on, in our style; its `svg` is read after the block.

@@ -129,6 +129,7 @@ def _simulate_arm(
         times=design.times,
         chart="key",
         processes=processes,
+        realized=False,
     )
 
 

@@ -103,7 +103,7 @@ def compare(
         for each, ensemble in zip((library, over_b), ensembles, strict=True)
     ]
     results = [
-        simulate(patients, protocol, days=horizon, record=(), chart="key", processes=processes)
+        simulate(patients, protocol, days=horizon, record=(), chart="key", processes=processes, realized=False)
         for patients, protocol in zip(people, protocols, strict=True)
     ]
     return compare_results(
